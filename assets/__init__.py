@@ -1,0 +1,1 @@
+"""Shipped files: the sample capture, viewer scripts, checkpoints."""

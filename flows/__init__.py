@@ -1,0 +1,1 @@
+"""Orchestration: the only folder that composes stages and knows Prefect."""

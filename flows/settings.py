@@ -1,0 +1,69 @@
+"""The settings of a run: one object for the command line, batches, flows and Python."""
+
+from dataclasses import dataclass
+
+from texsr.pipeline.errors import SettingsError
+
+MIN_SCALE, MAX_SCALE = 1.5, 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How to super-resolve a capture. The defaults are meant to be right."""
+
+    scale: float = 4.0
+    """Texels per low texel and axis: 2 or 4."""
+    model: str = "auto"
+    """`auto`, a name from `texsr models`, or a checkpoint file."""
+    head: str | None = None
+    """An arbitrary-scale head, where the model takes one."""
+    references: int | None = None
+    """Photos a cell of the surface may use; None: what the model wants (`projection`: all)."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    tile_size_tx: int | None = None
+    """Side of a tile in low texels; None: planned from the memory budget."""
+    seed: int = 0
+    """For models that draw; `projection` draws nothing."""
+    exclude: tuple[str, ...] = ()
+    """Photos to leave out, by name."""
+    strict: bool = False
+    """Stop at the first photo that cannot be used instead of leaving it out."""
+    texture_format: str | None = None
+    """`png`: write JPEG atlases as PNG; None: keep each container."""
+    memory_mb: int = 1024
+    """What the working arrays of a run may take together."""
+
+    def __post_init__(self) -> None:
+        if not MIN_SCALE <= self.scale <= MAX_SCALE:
+            raise SettingsError(
+                "--scale",
+                found=f"{self.scale:g}",
+                expected=f"a number from {MIN_SCALE:g} to {MAX_SCALE:g}",
+                remedy="use 2 or 4",
+            )
+        if self.tile_size_tx is not None and self.tile_size_tx < 16:
+            raise SettingsError(
+                "--tile-size",
+                found=str(self.tile_size_tx),
+                expected="at least 16 texels",
+                remedy="leave it out to have it planned",
+            )
+        if self.references is not None and self.references < 0:
+            raise SettingsError(
+                "--references",
+                found=str(self.references),
+                expected="a count or 'all'",
+                remedy="use 'all' for every photo",
+            )
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise SettingsError(
+                "--device", found=self.device, expected="auto, cpu or cuda", remedy="use auto"
+            )
+        if self.texture_format not in (None, "png"):
+            raise SettingsError(
+                "--texture-format",
+                found=str(self.texture_format),
+                expected="png",
+                remedy="leave it out to keep each atlas's container",
+            )

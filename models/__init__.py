@@ -1,0 +1,1 @@
+"""Upscalers: tensors in, tensors out; no mesh, no capture, no orchestrator."""

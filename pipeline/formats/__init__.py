@@ -1,0 +1,1 @@
+"""File formats: bytes to nouns, nouns to bytes. One file a format."""
