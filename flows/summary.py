@@ -1,0 +1,55 @@
+"""What a run tells at its end, in a dozen facts."""
+
+from typing import Any
+
+from texsr.pipeline.record import AtlasRecord, RunRecord
+
+# Below this the photos hold so little that the result can hardly be better than an enlargement.
+POOR_PX_PER_TEXEL = 0.3
+
+
+def summarise(record: RunRecord) -> dict[str, Any]:
+    """Draw from a record what `run`, `batch` and the manifest tell, as JSON has it."""
+    used = sorted({v.name for a in record.atlases for v in a.views if v.used})
+    unused = {v.name: v.reason for a in record.atlases for v in a.views if v.name not in used}
+    left_out = {one.name: str(one.reason) for one in record.left_out}
+    px_per_texel = _over_surface(record, [a.worth.px_per_texel.median for a in record.atlases])
+    return {
+        "model": record.model,
+        "device": record.device,
+        "scale": record.scale,
+        "photos_used": used,
+        "photos_unused": unused,
+        "photos_left_out": left_out,
+        "share_photo_backed": _over_surface(
+            record, [a.share_photo_backed for a in record.atlases]
+        ),
+        "share_unseen": _over_surface(record, [a.share_unseen for a in record.atlases]),
+        "px_per_texel": px_per_texel,
+        "warnings": _warnings(record, px_per_texel),
+    }
+
+
+def _over_surface(record: RunRecord, values: list[float]) -> float:
+    """Average a quantity of the atlases by the texels that their charts cover."""
+    covered = [_covered(atlas) for atlas in record.atlases]
+    total = sum(covered)
+    weighted = sum(value * weight for value, weight in zip(values, covered, strict=True))
+    return round(weighted / total, 4) if total else 0.0
+
+
+def _covered(atlas: AtlasRecord) -> float:
+    height, width = atlas.high_size_tx
+    return atlas.share_covered * height * width
+
+
+def _warnings(record: RunRecord, px_per_texel: float) -> list[str]:
+    warnings = [f"{f.where}: {f.text}" for f in record.findings if f.severity.value != "info"]
+    if px_per_texel < POOR_PX_PER_TEXEL:
+        fillable = max((atlas.worth.fillable_scale for atlas in record.atlases), default=1.0)
+        warnings.append(
+            f"the photos hold {px_per_texel:.2f} px per output texel, less than "
+            f"{POOR_PX_PER_TEXEL:g}: expect little more than an enlargement; "
+            f"they fill about x{fillable:.1f}; use closer photos or a smaller --scale"
+        )
+    return warnings
