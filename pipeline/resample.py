@@ -8,7 +8,8 @@ never round, so the same operator serves as `down` in consistency and as its adj
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, UInt8, UInt16
+from texsr.pipeline.color import to_float
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -59,12 +60,16 @@ def resize(
 
 
 def resize_rows(
-    image: Float32[np.ndarray, "h w c"], *, height: int, width: int, rows: slice
+    image: Float32[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"],
+    *,
+    height: int,
+    width: int,
+    rows: slice,
 ) -> Float32[np.ndarray, "r W c"]:
     """Give some rows of `resize`, reading only the input rows that they need.
 
     Args:
-        image: the whole input; a memory map is read in place.
+        image: the whole input; a memory map is read in place. Stored integers become [0, 1].
         height: rows of the whole output.
         width: columns of the output.
         rows: the output rows wanted.
@@ -72,7 +77,8 @@ def resize_rows(
     down = bicubic_matrix(image.shape[0], height)[rows]
     first, last = int(down.indices.min()), int(down.indices.max()) + 1
     across = bicubic_matrix(image.shape[1], width)
-    band = np.ascontiguousarray(image[first:last])
+    part = np.ascontiguousarray(image[first:last])
+    band = part if part.dtype == np.float32 else to_float(part)
     return apply_separable(down[:, first:last], across, band)
 
 
