@@ -1,18 +1,11 @@
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.oracles import rays as oracle
 from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.rays import RayCaster
-
-ORACLE = Path(__file__).parents[1] / "oracles" / "rays.py"
-spec = importlib.util.spec_from_file_location("oracle_rays", ORACLE)
-oracle = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(oracle)
 
 
 def ball(rings=24, sectors=48, radius=1.0, centre=(0.0, 0.0, 0.0)):
