@@ -123,3 +123,4 @@ class TexturedMesh:
     mesh: Mesh
     charts: Charts
     atlases: tuple[Atlas, ...]  # `charts.material_id` counts these
+    sidecars: tuple[Path, ...] = ()  # what else the mesh file names: materials, buffers, other maps
