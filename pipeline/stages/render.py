@@ -1,27 +1,18 @@
-"""Draw a textured mesh as a camera sees it: colour, depth and normals, by casting rays."""
+"""Draw a textured mesh as a camera sees it: colour, depth and normals."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, UInt8, UInt16
+from jaxtyping import Bool
 
-from texsr.pipeline.atlas import TexturedMesh, uv_to_texel
+from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_integer
 from texsr.pipeline.errors import DependencyError
 from texsr.pipeline.gl import GlScene
-from texsr.pipeline.mipmap import Mipmap
-from texsr.pipeline.rays import RayCaster
-
-Texture = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
-Paint = Sequence[Mipmap | None]  # parallel to `TexturedMesh.atlases`; None: drawn in grey
-
-BAND_RAYS = 1 << 19
-UNPAINTED = 0.5
-MIN_COSINE = 0.1  # bounds the footprint of surfaces seen edge-on
+from texsr.pipeline.scene import Rendered, Scene, Texture, paint_from
 
 
 class Backend(StrEnum):
@@ -30,44 +21,6 @@ class Backend(StrEnum):
     AUTO = "auto"
     PYRENDER = "pyrender"
     RAYS = "rays"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rendered:
-    """What a camera sees of a mesh. Depth, normal and hit are those of the pixel centres."""
-
-    color: Float32[np.ndarray, "h w 3"]  # of the mesh alone, no background mixed in; 0 where none
-    share: Float32[np.ndarray, "h w"]  # of the pixel that the mesh covers
-    depth: Float32[np.ndarray, "h w"]  # along z, capture units; inf where nothing
-    normal: Float32[np.ndarray, "h w 3"]  # unit, world, outward; 0 where nothing
-    hit: Bool[np.ndarray, "h w"]
-
-    def over(self, background: Float32[np.ndarray, " 3"]) -> Float32[np.ndarray, "h w 3"]:
-        """Lay the picture over a plain colour, outlines smoothed."""
-        share = self.share[..., None]
-        return self.color * share + background * (1.0 - share)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RenderScene:
-    """A surface made ready to be drawn many times."""
-
-    surface: TexturedMesh
-    caster: RayCaster
-    normals: Float32[np.ndarray, "f 3"]
-    uv_per_unit: Float64[np.ndarray, " f"]  # lengths on the uv square for one capture unit
-
-
-def prepare_scene(surface: TexturedMesh) -> RenderScene:
-    """Build what every picture of a surface needs."""
-    areas, uv_areas = surface.mesh.face_areas(), np.abs(surface.charts.uv_areas())
-    ratio = np.divide(uv_areas, areas, out=np.zeros_like(areas), where=areas > 0)
-    return RenderScene(
-        surface=surface,
-        caster=RayCaster(surface.mesh),
-        normals=surface.mesh.face_normals().astype(np.float32),
-        uv_per_unit=np.sqrt(ratio),
-    )
 
 
 def render_view(
@@ -85,40 +38,7 @@ def render_view(
         camera: the view; its photo size is the picture's.
         supersample: rays per pixel and axis.
     """
-    paint = paint_from(textures)
-    return render_scene(prepare_scene(surface), [paint], camera, supersample=supersample)[0]
-
-
-def paint_from(textures: Sequence[Texture | None]) -> list[Mipmap | None]:
-    """Make textures ready for look-ups at any distance."""
-    return [None if texture is None else Mipmap(texture) for texture in textures]
-
-
-def render_scene(
-    scene: RenderScene, paints: Sequence[Paint], camera: Camera, *, supersample: int = 2
-) -> list[Rendered]:
-    """Draw one view once for each paint; the rays are cast once for all of them."""
-    height, width = camera.height_px, camera.width_px
-    colors = [np.zeros((height, width, 3), np.float32) for _ in paints]
-    share = np.zeros((height, width), np.float32)
-    depth = np.full((height, width), np.inf, np.float32)
-    face_id = np.full((height, width), -1, np.int32)
-    for rows in _bands(camera, supersample):
-        centres = _Band.cast(scene, camera, rows, 1)
-        depth[rows] = centres.distance.reshape(-1, width)
-        face_id[rows] = centres.face_id.reshape(-1, width)
-        band = _Band.cast(scene, camera, rows, supersample) if supersample > 1 else centres
-        hit = (band.face_id >= 0).astype(np.float32)
-        weight = _pooled(hit[:, None], width, supersample)
-        share[rows] = weight[..., 0]
-        for color, paint in zip(colors, paints, strict=True):
-            total = _pooled(band.shade(scene, paint), width, supersample)
-            color[rows] = np.divide(total, weight, out=total, where=weight > 0)
-    hit = face_id >= 0
-    normal = np.where(hit[..., None], scene.normals[face_id], np.float32(0.0))
-    return [
-        Rendered(color=color, share=share, depth=depth, normal=normal, hit=hit) for color in colors
-    ]
+    return Scene(surface).draw([paint_from(textures)], camera, supersample=supersample)[0]
 
 
 def render_reference_views(
@@ -148,86 +68,15 @@ def render_reference_views(
             raise
         gl = None
     if gl is None:
-        scene, paint = prepare_scene(surface), paint_from(textures)
+        scene, paint = Scene(surface), paint_from(textures)
         for camera in cameras:
-            drawn = render_scene(scene, [paint], camera)[0]
+            drawn = scene.draw([paint], camera)[0]
             yield Photo(color=to_integer(drawn.color, np.dtype(np.uint8)), valid=_inner(drawn.hit))
         return
     with gl:
         for camera in cameras:
             color, hit = gl.draw(camera)
             yield Photo(color=color, valid=_inner(hit))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Band:
-    """What the rays of some picture rows met, rows and sub-rows first."""
-
-    face_id: Int32[np.ndarray, " n"]
-    distance: Float64[np.ndarray, " n"]  # along z
-    uv: Float64[np.ndarray, "n 2"]
-    spread: Float64[np.ndarray, " n"]  # capture units across a ray's share of the pixel
-
-    @classmethod
-    def cast(cls, scene: RenderScene, camera: Camera, rows: slice, supersample: int) -> "_Band":
-        x = (np.arange(camera.width_px * supersample) + 0.5) / supersample
-        y = (np.arange(rows.start * supersample, rows.stop * supersample) + 0.5) / supersample
-        plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        ahead = np.concatenate([plane, np.ones((len(plane), 1))], axis=1)
-        # The direction has z = 1 in camera axes, so distances come out as depth.
-        directions = ahead @ np.linalg.inv(camera.K).T @ camera.cam_from_world[:3, :3]
-        origins = np.broadcast_to(camera.centre, directions.shape)
-        face_id, distance, bary = scene.caster.first_hit(origins, directions)
-        charts = scene.surface.charts
-        hit = np.flatnonzero(face_id >= 0)
-        a, b = bary[hit, :1].astype(np.float64), bary[hit, 1:].astype(np.float64)
-        corners = charts.uv[charts.uv_faces[face_id[hit]]]  # n 3 2
-        uv = np.zeros((len(plane), 2))
-        uv[hit] = corners[:, 0] * a + corners[:, 1] * b + corners[:, 2] * (1.0 - a - b)
-        # A pixel's solid angle shrinks off the axis as the direction's length grows: one over the
-        # plain product is the exact stretch of its area.
-        facing = np.abs(np.einsum("ij,ij->i", scene.normals[face_id[hit]], directions[hit]))
-        focal_px = np.sqrt(camera.K[0, 0] * camera.K[1, 1]) * supersample
-        spread = np.zeros(len(plane))
-        spread[hit] = distance[hit] / focal_px / np.sqrt(np.maximum(facing, MIN_COSINE))
-        return cls(face_id=face_id, distance=distance, uv=uv, spread=spread)
-
-    def shade(self, scene: RenderScene, paint: Paint) -> Float32[np.ndarray, "n 3"]:
-        """Look up the colour that each ray met; 0 where it met nothing."""
-        color = np.zeros((len(self.face_id), 3), np.float32)
-        hit = np.flatnonzero(self.face_id >= 0)
-        color[hit] = UNPAINTED
-        material = scene.surface.charts.material_id[self.face_id[hit]]
-        for index, mipmap in enumerate(paint):
-            here = hit[material == index]
-            if mipmap is None or len(here) == 0:
-                continue
-            size = {"height_tx": mipmap.height_tx, "width_tx": mipmap.width_tx}
-            texel = uv_to_texel(_wrapped(self.uv[here]), **size)
-            per_uv = np.sqrt(mipmap.height_tx * mipmap.width_tx)
-            footprint = self.spread[here] * scene.uv_per_unit[self.face_id[here]] * per_uv
-            color[here] = mipmap.sample(texel, footprint)
-        return color
-
-
-def _wrapped(uv: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
-    """Bring uv beyond the unit square back by whole turns, as renderers repeat textures."""
-    return np.where((uv < 0.0) | (uv > 1.0), uv - np.floor(uv), uv)
-
-
-def _pooled(
-    values: Float32[np.ndarray, "n c"], width: int, supersample: int
-) -> Float32[np.ndarray, "h w c"]:
-    """Average sub-rays into pixels."""
-    channels = values.shape[1]
-    blocks = values.reshape(-1, supersample, width, supersample, channels)
-    return blocks.mean(axis=(1, 3))
-
-
-def _bands(camera: Camera, supersample: int) -> Iterator[slice]:
-    step = max(1, BAND_RAYS // (camera.width_px * supersample**2))
-    for first in range(0, camera.height_px, step):
-        yield slice(first, min(first + step, camera.height_px))
 
 
 def _inner(hit: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
