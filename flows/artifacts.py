@@ -214,4 +214,3 @@ def _retire(old: Path, out: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
     shutil.rmtree(old, ignore_errors=True)
-

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from texsr.flows.job import CAPTURE_TOML
 from texsr.flows.manifest import files_below
 from texsr.pipeline.capture import Capture
 
 # Files that a mesh file of this kind refers to and that lie with it.
 SIDECARS = {".obj": (".mtl",), ".gltf": (".bin",)}
-CAPTURE_TOML = "capture.toml"
 
 
 def input_files(capture: Capture) -> list[Path]:

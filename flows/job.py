@@ -10,6 +10,7 @@ from texsr.flows.settings import RunSettings
 from texsr.pipeline.errors import CaptureError, OutputError
 
 RESULT = "texsr"
+CAPTURE_TOML = "capture.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,7 @@ def summarise(record: RunRecord) -> dict[str, Any]:
         "photos_used": used,
         "photos_unused": unused,
         "photos_left_out": left_out,
-        "share_photo_backed": _over_surface(
-            record, [a.share_photo_backed for a in record.atlases]
-        ),
+        "share_photo_backed": _over_surface(record, [a.share_photo_backed for a in record.atlases]),
         "share_unseen": _over_surface(record, [a.share_unseen for a in record.atlases]),
         "px_per_texel": px_per_texel,
         "warnings": _warnings(record, px_per_texel),
