@@ -24,9 +24,12 @@ Progress = Callable[[str, int, int], None]
 
 NUM_SAMPLES = 2000
 NUM_PHOTOS = 12  # enough to tell a habit from an accident
-# A mistake is believed where undoing it brings the agreement to BELIEVED, and up by GAINED.
-BELIEVED, GAINED = 0.3, 0.15
-STRANGER, GOOD = 0.1, 0.4  # a photo below the one among photos above the other shows another thing
+# A mistake is believed where undoing it brings the agreement to BELIEVED and what is missing to a
+# full agreement down to this part: a bent lens costs little agreement, a wrong pose nearly all.
+BELIEVED, MISSING_PART = 0.3, 0.6
+STRANGE = 0.1  # agreement that chance brings
+GOOD = 0.4
+STRANGER_PART = 1 / 3  # of the usual agreement; a photo below it shows another thing
 INSIDE = 0.05  # share of the surface that a photo shows, if it is of any use
 
 
@@ -184,7 +187,7 @@ class _Exam:
             scored.append((median(f.score for f in undone), mistake.name, mistake.remedy))
             self._progress("compare conventions", done, len(mistakes))
         best, name, remedy = max(scored)
-        if best >= BELIEVED and best >= as_read + GAINED:
+        if best >= BELIEVED and 1.0 - best <= MISSING_PART * (1.0 - as_read):
             yield Finding(
                 severity=Severity.ERROR,
                 where=str(self.capture.cameras_path),
@@ -217,7 +220,7 @@ def _blind_findings(fits: Sequence[Fit]) -> Iterator[Finding]:
         )
         return
     known = [one.correlation for one in fits if one.correlation is not None]
-    if known and median(known) < STRANGER:
+    if known and median(known) < STRANGE:
         yield Finding(
             severity=Severity.ERROR,
             where="cameras",
@@ -239,7 +242,9 @@ def _photo_findings(fits: Mapping[str, Fit]) -> Iterator[Finding]:
                 text=f"shows {one.share_inside:.0%} of the mesh by its pose",
                 remedy="check its pose, or leave it out with --exclude",
             )
-        elif usual > GOOD and one.correlation is not None and one.correlation < STRANGER:
+        elif (
+            one.correlation is not None and one.correlation < STRANGER_PART * usual and usual > GOOD
+        ):
             yield Finding(
                 severity=Severity.WARNING,
                 where=name,
