@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.errors import TexsrError
@@ -71,3 +70,4 @@ class Capture:
     cameras_path: Path  # the camera file or folder that was taken
     unit_m: float | None  # metres per capture unit, where known
     scale: float | None = None  # wished for in capture.toml
+    mask_erosion_px: int = 3  # how far from a mask's border a pixel is trusted
