@@ -159,7 +159,8 @@ def _encode(path: Path, kind: ImageKind, stored: Stored, like: ImageHeader | Non
     image = OpenImageIO.ImageOutput.create(kind.value)
     if image is None:
         raise OSError(f"OpenImageIO was built without {kind.value}")
-    done = image.open(str(path), _output_spec(kind, stored, like), "Create")
+    spec = _output_spec(kind, stored, like)
+    done = image.open(str(path), spec)  # pyright: ignore[reportUnknownMemberType]
     if done:  # writing after a failed open crashes the process
         for top in range(0, stored.shape[0], BAND_ROWS):
             rows = stored[top : top + BAND_ROWS]
