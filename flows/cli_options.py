@@ -1,12 +1,15 @@
 """Options that several commands share, and the settings they make."""
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from texsr.flows.settings import RunSettings
 from texsr.pipeline.errors import SettingsError
+
+Choice = TypeVar("Choice", bound=Enum)
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
 CaptureArg = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture directory.")]
@@ -82,3 +85,21 @@ def _count(references: str | None) -> int | None:
         expected="a count, or 'all'",
         remedy="leave it out to let the model choose",
     )
+
+
+def choose(option: str, word: str, like: Choice) -> Choice:
+    """Read the word of an option as a member of the enum that `like` belongs to.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    kinds = type(like)
+    try:
+        return kinds(word)
+    except ValueError:
+        raise SettingsError(
+            option,
+            found=word,
+            expected=" or ".join(str(kind.value) for kind in kinds),
+            remedy="correct the word",
+        ) from None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -32,11 +33,20 @@ class Answer:
     def give(self, facts: dict[str, Any], text: str = "", *, code: int = DONE) -> None:
         """Print the answer, one JSON object or text, and end the command unless all is well."""
         if self.as_json:
-            typer.echo(json.dumps({**facts, "exit_code": code}, indent=1, allow_nan=False))
+            typer.echo(json.dumps(_finite({**facts, "exit_code": code}), indent=1))
         else:
             typer.echo(text)
         if code != DONE:
             raise typer.Exit(code)
+
+
+def _finite(value: Any) -> Any:
+    """Put null for the numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

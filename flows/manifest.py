@@ -140,7 +140,7 @@ def find_capture(result: Path, given: Path | None = None) -> Path:
     beside = Path(os.path.normpath(result.resolve() / manifest.capture_relative))
     tried = [given] if given is not None else [beside, Path(manifest.capture_absolute)]
     for place in tried:
-        if place.is_dir():
+        if place.is_dir() and (place == given or _holds_inputs(place, manifest)):
             return place.resolve()
     raise OutputError(
         result,
@@ -148,6 +148,12 @@ def find_capture(result: Path, given: Path | None = None) -> Path:
         expected="the capture directory that it was made from",
         remedy="say where it is with --capture DIR",
     )
+
+
+def _holds_inputs(place: Path, manifest: Manifest) -> bool:
+    """Whether most of what a result was made of lies in a directory by its name."""
+    own = [name for name in manifest.inputs if not Path(name).is_absolute()]
+    return 2 * sum((place / name).is_file() for name in own) > len(own)
 
 
 def files_below(root: Path) -> Iterator[Path]:

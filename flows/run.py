@@ -70,10 +70,9 @@ def sharpen(
     job: Job, capture: "Capture", stock: Stock, stage: Staging, progress: Progress = silent
 ) -> "Sharpened":
     """Make the new textures in the scratch directory."""
-    from texsr.flows import sharpen as composed
+    from texsr.flows.sharpen import sharpen as compose
 
-    settings = replace(job.settings, scale=stock.scale)
-    return composed.sharpen(capture, settings, stage.work, progress)
+    return compose(capture, replace(job.settings, scale=stock.scale), stage.work, progress)
 
 
 def write_result(

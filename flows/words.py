@@ -1,9 +1,14 @@
-"""Outcomes in plain text, as `run` and `batch` print them."""
+"""Answers in plain text, as the commands print them."""
 
 from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from texsr.flows.directory import BatchOutcome, Entry, Status
 from texsr.flows.job import Outcome
+
+if TYPE_CHECKING:
+    from texsr.pipeline.stages.diagnose import Diagnosis
 
 
 def outcome_text(outcome: Outcome) -> str:
@@ -52,3 +57,49 @@ def gist(entry: Entry) -> str:
 def _names(names: list[str], most: int = 8) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def scores_text(facts: dict[str, Any]) -> str:
+    """Say how near a result comes to its truth, beside bicubic."""
+    result, bicubic = facts["result"], facts["bicubic"]
+    lines = [f"PSNR-Y {result['psnr_y']:.2f} dB, SSIM-Y {result['ssim_y']:.4f}"]
+    if bicubic is not None:
+        lines.append(f"bicubic {bicubic['psnr_y']:.2f} dB, SSIM-Y {bicubic['ssim_y']:.4f}")
+        lines.append(f"gain {facts['gain_db']:+.2f} dB")
+    lines.append(f"seam error {facts['seam_error']:.2f}/255")
+    if facts["confidence_spearman"] is not None:
+        lines.append(f"confidence ranks the error to {facts['confidence_spearman']:.2f}")
+    return "\n".join(lines)
+
+
+def held_out_text(facts: dict[str, Any]) -> str:
+    """Say how well the detail of held-out photos is met, before and after."""
+    lines = [
+        f"{name}: detail agrees to {one['result']:.3f}, before {one['low']:.3f}"
+        for name, one in facts["held_out"].items()
+    ]
+    return "\n".join([*lines, f"mean gain {facts['mean_gain']:+.3f}"])
+
+
+def diagnosis_text(diagnosis: "Diagnosis") -> str:
+    """Say what a capture holds, what is wrong with it and how to mend that."""
+    unit = "" if diagnosis.unit_m is None else f", one unit is {diagnosis.unit_m:g} m"
+    lines = [
+        f"{diagnosis.mesh}: {diagnosis.num_vertices} vertices, {diagnosis.num_faces} faces, "
+        f"{diagnosis.num_charts} charts, {diagnosis.size:.3g} units across{unit}"
+    ]
+    lines += [
+        f"{a.name}: {a.width_tx} x {a.height_tx} texels, {a.channels} channels of {a.bits} bits, "
+        f"{a.container}"
+        for a in diagnosis.atlases
+    ]
+    known = [fit.correlation for fit in diagnosis.fits.values() if fit.correlation is not None]
+    agree = f", agreeing with the atlas to {median(known):.2f}" if known else ""
+    lines.append(f"{diagnosis.cameras}: {len(diagnosis.fits)} photos{agree}")
+    lines += [f"left out {name}: {why}" for name, why in diagnosis.left_out.items()]
+    lines += [
+        f"{one.severity.value}: {one.where}: {one.text}" + (f"; {one.remedy}" if one.remedy else "")
+        for one in diagnosis.findings
+    ]
+    lines.append("healthy" if diagnosis.healthy else "not fit to run as it is")
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""`texsr inspect` and `texsr measure`: looking without changing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from texsr.flows import cli_options as options
+from texsr.flows.console import FAILED, ProgressBars, answering
+
+ResultArg = Annotated[Path, typer.Argument(metavar="RESULT", help="The directory of a result.")]
+CaptureOf = Annotated[
+    Path | None,
+    typer.Option("--capture", metavar="DIR", help="The capture, if it was moved."),
+]
+Truth = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR|ATLAS", help="The right answer: an image, or a folder with atlas.png."
+    ),
+]
+Mask = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="White where to score. [default: the truth's]")
+]
+
+
+def inspect(
+    capture: options.CaptureArg, exclude: options.Exclude = None, json: options.Json = False
+) -> None:
+    """Examine a capture: what was found, what is wrong, how to mend it.
+
+    Exit code 1: something was found that would spoil the result.
+
+    Examples:
+
+        texsr inspect vase
+
+        texsr inspect vase --json | jq .findings
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows.handles import encode
+        from texsr.flows.inspection import inspect_capture
+        from texsr.flows.words import diagnosis_text
+
+        with ProgressBars() as progress:
+            diagnosis = inspect_capture(capture, tuple(exclude or ()), progress)
+        healthy = diagnosis.healthy
+        facts = {"status": "healthy" if healthy else "ill", **encode(diagnosis)}
+        answer.give(facts, diagnosis_text(diagnosis), code=0 if healthy else FAILED)
+
+
+def measure(
+    result: ResultArg,
+    truth: Truth = None,
+    mask: Mask = None,
+    capture: CaptureOf = None,
+    json: options.Json = False,
+) -> None:
+    """Score a result against a truth; without one, against the photos its run excluded.
+
+    Examples:
+
+        texsr measure vase/texsr --truth truth
+
+        texsr run vase --exclude IMG_0042.jpg && texsr measure vase/texsr
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows import scoring
+        from texsr.flows.words import held_out_text, scores_text
+
+        with ProgressBars() as progress:
+            if truth is None:
+                facts = scoring.score_held_out(result, capture=capture, progress=progress)
+                text = held_out_text(facts)
+            else:
+                facts = scoring.score_against_truth(result, truth, mask=mask, capture=capture)
+                text = scores_text(facts)
+        answer.give({"status": "done", **facts}, text)

@@ -1,0 +1,57 @@
+"""`texsr simulate`: captures with a known answer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from texsr.flows import cli_options as options
+from texsr.flows.console import ProgressBars, answering
+
+
+def simulate(
+    mesh: Annotated[Path, typer.Argument(metavar="MESH", help="A mesh with UVs and one texture.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Gets DIR/capture and DIR/truth.")
+    ],
+    atlas: Annotated[
+        str, typer.Option(metavar="reduced|baked", help="Where the low atlas comes from.")
+    ] = "reduced",
+    scale: Annotated[int, typer.Option(help="Truth texels per low texel and axis.")] = 4,
+    photos: Annotated[int, typer.Option(help="How many photos.")] = 12,
+    px_per_texel: Annotated[float, typer.Option(help="Photo pixels per truth texel.")] = 0.7,
+    cameras: Annotated[str, typer.Option(metavar="colmap|transforms")] = "colmap",
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Make a capture with a known answer from a textured mesh: photos, cameras, a low atlas.
+
+    Examples:
+
+        texsr simulate vase.obj --out trial && texsr run trial/capture
+
+        texsr simulate vase.glb --out trial --atlas baked --photos 24
+    """
+    with answering(as_json=json) as answer:
+        import numpy as np
+
+        from texsr.flows.handles import encode
+        from texsr.pipeline.stages.simulate import SimulateSettings
+        from texsr.pipeline.stages.simulate import simulate as make
+
+        settings = SimulateSettings(
+            atlas=options.choose("--atlas", atlas, SimulateSettings().atlas),
+            cameras=options.choose("--cameras", cameras, SimulateSettings().cameras),
+            scale=scale,
+            num_photos=photos,
+            px_per_texel=px_per_texel,
+        )
+        with ProgressBars() as progress:
+            made = make(mesh, out, settings, np.random.default_rng(seed), progress)
+        text = (
+            f"{made.capture}: photos of {made.photo_size_px} px, "
+            f"{made.px_per_texel:.2f} px per truth texel\n"
+            f"next: texsr run {made.capture} && "
+            f"texsr measure {made.capture}/texsr --truth {made.truth}"
+        )
+        answer.give({"status": "done", **encode(made)}, text)

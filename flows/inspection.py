@@ -1,0 +1,20 @@
+"""The capture doctor over a directory: load, look at some photos, judge."""
+
+from pathlib import Path
+
+from texsr.flows.job import capture_root
+from texsr.flows.progress import Progress, silent
+from texsr.pipeline.stages.diagnose import Diagnosis, diagnose
+from texsr.pipeline.stages.load import LoadSettings, load_capture, load_photo
+
+
+def inspect_capture(
+    capture: Path, exclude: tuple[str, ...] = (), progress: Progress = silent
+) -> Diagnosis:
+    """Examine the capture in a directory.
+
+    Raises:
+        CaptureError: there is no capture, or it cannot be used at all.
+    """
+    loaded = load_capture(capture_root(capture), LoadSettings(exclude=exclude))
+    return diagnose(loaded, read_photo=load_photo, progress=progress)

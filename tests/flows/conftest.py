@@ -1,0 +1,140 @@
+"""A tiny capture, and a stand-in for the composed work that enlarges by repetition."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import texsr.flows
+from tests.scenes import Shape, make_scene, orbit, write_scene
+from texsr.flows.progress import Progress
+from texsr.flows.settings import RunSettings
+from texsr.pipeline.capture import Capture
+from texsr.pipeline.record import AtlasRecord, RunRecord, Spread, ViewRecord, Worth
+
+
+@pytest.fixture(scope="session")
+def scene():
+    return make_scene(Shape.PLANE, low_tx=16, cameras=orbit(3, size_px=48, half=True))
+
+
+@pytest.fixture
+def capture(scene, tmp_path) -> Path:
+    return write_scene(scene, tmp_path / "vase")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharpened:
+    """As the real one: stored textures and provenance, mapped; and what happened."""
+
+    textures: tuple[np.memmap, ...]
+    provenance: tuple[np.memmap, ...]
+    record: RunRecord
+
+
+@dataclass
+class Repeater:
+    """Enlarges by repetition, counts its calls, and does what the test asks for in the middle."""
+
+    calls: int = 0
+    meddle: Callable[[Capture, Path], None] = lambda capture, work: None
+    px_per_texel: float = 0.8
+    seen: list[RunSettings] = field(default_factory=list)
+
+    def __call__(
+        self, capture: Capture, settings: RunSettings, work_dir: Path, progress: Progress
+    ) -> Sharpened:
+        self.calls += 1
+        self.seen.append(settings)
+        sides: dict[str, list[np.memmap]] = {"textures": [], "provenance": []}
+        records = []
+        for index, atlas in enumerate(capture.surface.atlases):
+            high = atlas.stored.repeat(round(settings.scale), 0).repeat(round(settings.scale), 1)
+            levels = np.full((*high.shape[:2], 2), 4, np.uint8)
+            for side, array in (("textures", high), ("provenance", levels)):
+                mapped = np.lib.format.open_memmap(
+                    work_dir / f"{side}{index}.npy", "w+", array.dtype, array.shape
+                )
+                mapped[:] = array
+                sides[side].append(mapped)
+            records.append(self._record(atlas.name, atlas.stored.shape, high.shape, capture))
+        self.meddle(capture, work_dir)
+        progress("repeat", 1, 1)
+        record = RunRecord(
+            capture=str(capture.root),
+            mesh=str(capture.surface.path),
+            cameras=str(capture.cameras_path),
+            model="repeat",
+            device="cpu",
+            scale=settings.scale,
+            version="test",
+            atlases=tuple(records),
+            left_out=capture.left_out,
+            findings=capture.findings,
+            timings_s={"repeat": 0.01},
+        )
+        return Sharpened(
+            textures=tuple(sides["textures"]),
+            provenance=tuple(sides["provenance"]),
+            record=record,
+        )
+
+    def _record(
+        self, name: str, low: tuple[int, ...], high: tuple[int, ...], capture: Capture
+    ) -> AtlasRecord:
+        spread = Spread(p10=0.1, median=self.px_per_texel, p90=2.0)
+        facts: dict[str, Any] = {"share_seen": 0.9, "share_best": 0.3, "trust": 1.0}
+        views = tuple(
+            ViewRecord(
+                name=view.name,
+                used=index > 0,
+                reason="adds detail" if index > 0 else "twin of another",
+                shift_px=0.0,
+                noise=1.0,
+                sharpness=1.0,
+                **facts,
+            )
+            for index, view in enumerate(capture.views)
+        )
+        return AtlasRecord(
+            name=name,
+            low_size_tx=low[:2],
+            high_size_tx=high[:2],
+            bits=8,
+            alpha="",
+            share_covered=0.5,
+            share_unseen=0.1,
+            share_photo_backed=0.75,
+            tx_per_unit=(8.0, 32.0),
+            seam_error=(1.0, 0.5),
+            num_tiles=1,
+            stacked_texels=0,
+            worth=Worth(px_per_texel=spread, fillable_scale=2.5, share_gaining=0.9),
+            views=views,
+        )
+
+
+@pytest.fixture
+def repeater(monkeypatch) -> Repeater:
+    """Stand in for `texsr.flows.sharpen` as long as the test runs."""
+    stand_in = Repeater()
+    module = ModuleType("texsr.flows.sharpen")
+    module.sharpen = stand_in
+    module.Sharpened = Sharpened
+    monkeypatch.setitem(sys.modules, "texsr.flows.sharpen", module)
+    monkeypatch.setattr(texsr.flows, "sharpen", module, raising=False)
+    return stand_in
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Everything below a folder, hidden files too."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
