@@ -4,6 +4,7 @@ Source: COLMAP, `sensor/models.h` and its documentation of camera models. A map 
 point before the lens to the place, in units of the focal length, where the lens puts it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def _fov(xy: Points, c: tuple[float, ...]) -> Points:
         return xy
     radius = np.sqrt(_squared(xy))
     safe = np.where(radius < 1e-12, 1.0, radius)
-    slope = 2.0 * np.tan(omega / 2.0)
+    slope = 2.0 * math.tan(omega / 2.0)
     bent = np.arctan(safe * slope) / (safe * omega)
     return xy * np.where(radius < 1e-12, slope / omega, bent)
 

@@ -81,7 +81,7 @@ def _holds_points(line: str) -> bool:
     if not tokens:
         return True
     try:
-        float(tokens[0]), float(tokens[1]), int(tokens[-1])
+        _ = float(tokens[0]), float(tokens[1]), int(tokens[-1])
     except (ValueError, IndexError):
         return False
     return len(tokens) % 3 == 0

@@ -28,8 +28,19 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 MAX_PHOTO_PX = 2**28
 BLANK_LEVELS = 2  # of 255: a photo whose channels vary by no more holds nothing
 
-_FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError)
-_FAULTS = (*_FAULTS, struct.error, zlib.error, Image.DecompressionBombError)
+# Whatever Pillow's decoders raise on bytes that are not what they say.
+_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 _KINDS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"\x89PNG\r\n\x1a\n": PngImageFile,

@@ -9,7 +9,7 @@ on demand.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float64
@@ -48,7 +48,7 @@ def read_transforms(
     undone = _undone(Fields(document, str(path))) if undo_applied_transform else (np.eye(4), 1.0)
     shots: list[Shot] = []
     left_out: list[LeftOut] = []
-    for index, frame in enumerate(frames):
+    for index, frame in enumerate(cast(list[Any], frames)):
         name = f"frames[{index}]"
         where = f"{path}: {name}"
         try:
