@@ -87,7 +87,7 @@ def apply_separable(
 ) -> Float32[np.ndarray, "H W c"]:
     """Apply one matrix along rows and one along columns; transposed matrices give the adjoint."""
     _, w, c = image.shape
-    tall = (down @ image.reshape(len(image), w * c)).reshape(-1, w, c)  # H w c
+    tall = np.asarray(down @ image.reshape(len(image), w * c)).reshape(-1, w, c)  # H w c
     turned = np.ascontiguousarray(tall.transpose(1, 0, 2)).reshape(w, -1)  # w (H c)
-    wide = (across @ turned).reshape(across.shape[0], -1, c)  # W H c
+    wide = np.asarray(across @ turned).reshape(-1, len(tall), c)  # W H c
     return np.ascontiguousarray(wide.transpose(1, 0, 2))

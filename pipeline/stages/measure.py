@@ -132,7 +132,7 @@ def ssim_map(a: Plane, b: Plane) -> Plane:
 def luma_error(high: Stored, truth: Stored) -> Float32[np.ndarray, "h w"]:
     """Give |difference of Y| at every texel, in 1/255."""
     error = np.empty(truth.shape[:2], np.float32)
-    for rows in _bands(*error.shape):
+    for rows in _bands(len(truth), truth.shape[1]):
         error[rows] = np.abs(_luma(high[rows]) - _luma(truth[rows]))
     return error
 
@@ -179,7 +179,7 @@ def spearman(
     ranks = [rankdata(values.reshape(-1)[texels]) for values in (confidence, error)]
     if min(float(rank.std()) if len(rank) else 0.0 for rank in ranks) == 0.0:
         return 0.0
-    return -float(np.corrcoef(*ranks)[0, 1])
+    return -float(np.corrcoef(np.stack(ranks))[0, 1])
 
 
 def held_out_score(
@@ -202,11 +202,12 @@ def held_out_score(
 
     inside = np.asarray(silhouette & photo.valid)
     framed = np.pad(inside, 1)  # the photo's border erodes too
-    core = distance_transform_edt(framed)[1:-1, 1:-1] > SILHOUETTE_EROSION_PX
+    depth_px = np.asarray(distance_transform_edt(framed))
+    core = depth_px[1:-1, 1:-1] > SILHOUETTE_EROSION_PX
     details = [_high_pass(luma(color), inside)[core] for color in (to_float(photo.color), rendered)]
     if not core.any() or min(float(detail.std()) for detail in details) == 0.0:
         return 0.0
-    return float(np.corrcoef(*details)[0, 1])
+    return float(np.corrcoef(np.stack(details))[0, 1])
 
 
 def _high_pass(
