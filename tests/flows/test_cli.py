@@ -1,0 +1,298 @@
+"""The command line: exit codes, answers for people and for programs, quick to start."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.flows.conftest import contents
+from tests.scenes import write_scene
+from texsr.flows.cli import app
+from texsr.flows.manifest import is_result
+
+TEXSR = [sys.executable, "-c", "from texsr.flows.cli import main; main()"]
+
+
+def call(*words: object, code: int = 0):
+    outcome = CliRunner().invoke(app, [str(word) for word in words])
+    assert outcome.exit_code == code, outcome.output
+    return outcome
+
+
+def answer(*words: object, code: int = 0) -> dict:
+    facts = json.loads(call(*words, "--json", code=code).stdout)
+    assert facts["exit_code"] == code
+    return facts
+
+
+def test_run_says_where_the_result_is_what_ran_and_which_photos(capture, repeater, scene):
+    (capture / "images" / scene.views[2].name).write_bytes(b"no photo")
+    said = call("run", capture).stdout
+    assert str(capture / "texsr") in said
+    assert "model repeat on cpu, x4" in said
+    assert f"1 photos used: {scene.views[1].name}" in said
+    assert f"{scene.views[0].name} (twin of another)" in said
+    assert f"left out {scene.views[2].name}: " in said
+    assert "photo-backed: 75%" in said
+    assert "warning" not in said
+    assert "fresh" in call("run", capture).stdout
+
+
+def test_run_warns_where_photos_hold_little(capture, repeater):
+    repeater.px_per_texel = 0.2
+    said = call("run", capture).stdout
+    assert "warning: the photos hold 0.20 px per output texel" in said
+    assert "smaller --scale" in said
+
+
+def test_run_answers_programs_with_one_object(capture, repeater):
+    facts = answer("run", capture)
+    assert facts["status"] == "done"
+    assert facts["capture"] == str(capture)
+    assert facts["out"] == str(capture / "texsr")
+    assert facts["model"] == "repeat"
+    assert len(facts["photos_used"]) == 2
+    assert facts["photos_left_out"] == {}
+    assert facts["share_photo_backed"] == 0.75
+    assert facts["px_per_texel"] == 0.8
+    again = answer("run", capture)
+    assert again.pop("status") == "fresh"
+    facts.pop("status")
+    assert again == facts
+
+
+def test_options_reach_the_settings(capture, repeater, scene, tmp_path):
+    options = ["--scale", 2, "--references", 3, "--tile-size", 64, "--device", "cpu", "--seed", 7]
+    out = tmp_path / "out"
+    call("run", capture, *options, "--exclude", scene.views[0].name, "--strict", "--out", out)
+    settings = repeater.seen[0]
+    assert (settings.scale, settings.references, settings.tile_size_tx) == (2, 3, 64)
+    assert (settings.device, settings.seed, settings.strict) == ("cpu", 7, True)
+    assert settings.exclude == (scene.views[0].name,)
+    assert is_result(out)
+    assert not (capture / "texsr").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--scale", "9"], "SettingsError"),
+        (["--references", "some"], "SettingsError"),
+        (["--device", "abacus"], "SettingsError"),
+        (["--texture-format", "gif"], "SettingsError"),
+        (["--out", "."], "OutputError"),
+    ],
+)
+def test_bad_options_exit_2_and_say_so_as_json(capture, repeater, monkeypatch, words, error):
+    monkeypatch.chdir(capture)
+    facts = answer("run", capture, *words, code=2)
+    assert facts["status"] == "failed"
+    assert facts["error"] == error
+    assert facts["where"]
+    assert facts["found"]
+    assert facts["expected"]
+    assert facts["remedy"]
+
+
+def test_bad_input_exits_2_with_one_message(tmp_path, repeater):
+    outcome = call("run", tmp_path / "nowhere", code=2)
+    assert outcome.stdout == ""
+    assert len(outcome.stderr.strip().splitlines()) == 1
+    assert "nothing there" in outcome.stderr
+    (tmp_path / "empty").mkdir()
+    assert answer("run", tmp_path / "empty", code=2)["error"] == "CaptureError"
+
+
+def test_a_fault_of_ours_exits_1(capture, repeater):
+    def fail(loaded, work):
+        raise RuntimeError("boom")
+
+    repeater.meddle = fail
+    facts = answer("run", capture, code=1)
+    assert (facts["status"], facts["error"], facts["found"]) == ("failed", "RuntimeError", "boom")
+
+
+def test_ctrl_c_exits_1_and_leaves_nothing(capture, repeater):
+    def stop(loaded, work):
+        raise KeyboardInterrupt
+
+    repeater.meddle = stop
+    before = contents(capture)
+    assert "stopped" in call("run", capture, code=1).stderr
+    assert contents(capture) == before
+
+
+@pytest.fixture
+def shelf(scene, tmp_path) -> Path:
+    """Three good captures, one of them nested, and two bad ones."""
+    root = tmp_path / "shelf"
+    for name in ("a", "b", "deep/c", "no-atlas", "no-cameras"):
+        write_scene(scene, root / name)
+    (root / "no-atlas" / "atlas.png").unlink()
+    for path in (root / "no-cameras" / "sparse" / "0").iterdir():
+        path.unlink()
+    (root / ".hidden").mkdir()
+    (root / "plain").mkdir()
+    return root
+
+
+def test_batch_goes_on_past_bad_captures_and_exits_3(shelf, repeater):
+    facts = answer("batch", shelf, code=3)
+    assert (facts["status"], facts["num_captures"], facts["num_failed"]) == ("partly", 5, 2)
+    by_name = {str(Path(c["capture"]).relative_to(shelf)): c for c in facts["captures"]}
+    failed = {name for name, one in by_name.items() if one["status"] == "failed"}
+    assert failed == {"no-atlas", "no-cameras"}
+    assert all(by_name[name]["error"] == "CaptureError" for name in failed)
+    for name in ("a", "b", "deep/c"):
+        assert is_result(shelf / name / "texsr")
+    assert not (shelf / "no-atlas" / "texsr").exists()
+    again = answer("batch", shelf, code=3)
+    assert [c["status"] for c in again["captures"]].count("fresh") == 3
+    assert repeater.calls == 3
+
+
+def test_batch_ends_with_a_table(shelf, repeater):
+    lines = call("batch", shelf, code=3).stdout.splitlines()
+    assert len(lines) == 6
+    assert sum("failed" in line for line in lines) == 2
+    assert lines[-1] == "3 of 5 captures have a result"
+
+
+def test_batch_out_mirrors_the_paths_below_root(shelf, repeater, tmp_path):
+    out = tmp_path / "sharp"
+    call("batch", shelf, "--out", out, code=3)
+    assert is_result(out / "deep" / "c")
+    assert not (shelf / "a" / "texsr").exists()
+
+
+def test_batch_survives_a_fault_of_ours(shelf, repeater, caplog):
+    def fail(loaded, work):
+        if loaded.root.name == "a":
+            raise RuntimeError("boom")
+
+    repeater.meddle = fail
+    facts = answer("batch", shelf, code=3)
+    assert facts["num_failed"] == 3
+    assert "boom" in caplog.text
+
+
+def test_batch_where_all_fail_exits_1_and_where_none_is_found_2(shelf, repeater, tmp_path):
+    root = tmp_path / "bad"
+    root.mkdir()
+    (shelf / "no-atlas").rename(root / "one")
+    assert answer("batch", root, code=1)["status"] == "failed"
+    assert answer("batch", shelf / "plain", code=2)["error"] == "CaptureError"
+
+
+def test_inspect_tells_a_healthy_capture_from_an_ill_one(capture):
+    facts = answer("inspect", capture)
+    assert facts["status"] == "healthy"
+    assert facts["num_faces"] > 0
+    assert len(facts["fits"]) == 3
+    assert "healthy" in call("inspect", capture).stdout
+    images = sorted((capture / "images").iterdir())
+    images[0].unlink()
+    assert images[0].name in answer("inspect", capture)["left_out"]
+
+
+def test_measure_scores_against_a_truth_and_against_excluded_photos(capture, repeater, scene):
+    from tests.scenes import write_truth
+
+    out = capture / "texsr"
+    call("run", capture, "--exclude", scene.views[0].name)
+    truth = write_truth(scene, capture.parent / "truth")
+    facts = answer("measure", out, "--truth", truth)
+    assert facts["result"]["psnr_y"] < facts["bicubic"]["psnr_y"]
+    assert facts["gain_db"] < 0
+    assert "PSNR-Y" in call("measure", out, "--truth", truth / "atlas.png").stdout
+    held_out = answer("measure", out)["held_out"]
+    assert list(held_out) == [scene.views[0].name]
+    assert -1 <= held_out[scene.views[0].name]["result"] <= 1
+
+
+def test_measure_needs_something_to_score_against(capture, repeater):
+    call("run", capture)
+    assert "--exclude" in answer("measure", capture / "texsr", code=2)["remedy"]
+
+
+def test_help_shows_examples_for_every_command():
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert f"texsr {name} " in call(name, "--help").stdout.split("Examples:")[1]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_it_starts_quickly_and_loads_nothing_heavy(words):
+    program = (
+        f"import sys; sys.argv = ['texsr', *{words!r}]\n"
+        "from texsr.flows.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'prefect', 'open3d', 'numpy', 'trimesh', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_bad_usage_exits_2_and_is_json_where_asked_for(tmp_path):
+    plain = subprocess.run([*TEXSR, "run"], capture_output=True, text=True)
+    assert (plain.returncode, plain.stdout) == (2, "")
+    told = subprocess.run([*TEXSR, "run", "x", "--scael", "--json"], capture_output=True, text=True)
+    assert told.returncode == 2
+    facts = json.loads(told.stdout)
+    assert (facts["error"], facts["exit_code"]) == ("UsageError", 2)
+    assert "--scael" in facts["found"]
+
+
+def test_a_process_answers_and_exits_as_the_function_does(tmp_path):
+    done = subprocess.run(
+        [*TEXSR, "run", str(tmp_path), "--json"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["where"].startswith(str(tmp_path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_killed_process_leaves_no_half_result(capture, number):
+    program = (
+        "import sys, time, types\n"
+        "module = types.ModuleType('texsr.flows.sharpen')\n"
+        "def sharpen(capture, settings, work, progress):\n"
+        "    (work / 'half.npy').write_bytes(b'half')\n"
+        "    time.sleep(60)\n"
+        "module.sharpen = sharpen\n"
+        "sys.modules['texsr.flows.sharpen'] = module\n"
+        f"sys.argv = ['texsr', 'run', {str(capture)!r}]\n"
+        "from texsr.flows.cli import main\n"
+        "main()\n"
+    )
+    before = contents(capture)
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while not list(capture.glob(".texsr.texsr-staging-*/work/half.npy")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    assert not (capture / "texsr").exists()
+    if number != signal.SIGKILL:
+        assert process.returncode == 1
+        assert b"stopped" in said
+        assert contents(capture) == before
+
+
+def test_the_run_after_a_kill_succeeds(capture, repeater):
+    corpse = capture / ".texsr.texsr-staging-dead" / "work"
+    corpse.mkdir(parents=True)
+    lock = {"host": os.uname().nodename, "pid": 2**22 + 1, "started": "1", "token": "dead"}
+    (capture / ".texsr.texsr-lock").write_text(json.dumps(lock))
+    call("run", capture)
+    assert [path.name for path in capture.glob(".texsr*")] == []
