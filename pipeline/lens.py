@@ -12,6 +12,7 @@ from texsr.pipeline.lens_models import lens_model
 
 # Beyond this angle off the axis a pinhole stretches a fisheye's pixels more than threefold.
 MAX_OFF_AXIS_RAD = math.radians(55.0)
+MAX_PARAM = 1e9  # px, or a coefficient
 MAX_GROWTH = 2.0  # of a side of a fisheye photo when its field is laid out on a plane
 
 _DIRECTIONS, _ANGLES = 32, 1024  # samples that a lens is searched for folds with
@@ -40,11 +41,12 @@ class Lens:
                 remedy="export the calibration again",
             )
         focals = self.params[: model.num_focals]
-        if not all(map(math.isfinite, self.params)) or min(focals) <= 0.0:
+        # Comparing with NaN is False.
+        if not all(abs(x) < MAX_PARAM for x in self.params) or min(focals) <= 0.0:
             raise CaptureError(
                 "lens",
                 found=f"parameters {', '.join(f'{x:g}' for x in self.params)} for {self.model}",
-                expected="finite numbers and positive focal lengths",
+                expected=f"numbers below {MAX_PARAM:g} and positive focal lengths",
                 remedy="calibrate again or exclude the views of this camera",
             )
         if min(self.width_px, self.height_px) < 1:

@@ -1,5 +1,6 @@
 """What camera files tell: where a photo was taken from, and through which lens."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from texsr.pipeline.lens import Lens
 
 MAX_QUATERNION_DRIFT = 1e-3
 MAX_ROTATION_DRIFT = 1e-4
+MAX_NUMBER = 1e15  # in a pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,9 +44,9 @@ def pose_from_quaternion(
     Raises:
         CaptureError: numbers are not finite, or the quaternion is off unit length by over 1e-3.
     """
-    length = float(np.linalg.norm(wxyz))
-    if not (np.isfinite(length) and np.isfinite(translation).all()):
-        raise not_finite(where)
+    length = math.hypot(*wxyz)
+    if not (math.isfinite(length) and _is_sane(translation)):
+        raise _not_finite(where)
     if abs(length - 1.0) > MAX_QUATERNION_DRIFT:
         raise CaptureError(
             where,
@@ -69,8 +71,8 @@ def rigid_inverse(pose: Float64[np.ndarray, "4 4"], *, where: str) -> Float64[np
     Raises:
         CaptureError: numbers are not finite, or the pose holds scale, skew or mirroring.
     """
-    if not np.isfinite(pose).all():
-        raise not_finite(where)
+    if not _is_sane(pose):
+        raise _not_finite(where)
     rotation = pose[:3, :3]
     drift = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
     bottom = float(np.abs(pose[3] - [0.0, 0.0, 0.0, 1.0]).max())
@@ -92,12 +94,16 @@ def rigid_inverse(pose: Float64[np.ndarray, "4 4"], *, where: str) -> Float64[np
     return inverse
 
 
-def not_finite(where: str) -> CaptureError:
-    """Describe a pose that holds NaN or infinity."""
+def _is_sane(numbers: Float64[np.ndarray, "..."]) -> bool:
+    """Whether numbers are finite, and small enough for their products to be."""
+    return bool((np.abs(numbers) < MAX_NUMBER).all())  # False for NaN
+
+
+def _not_finite(where: str) -> CaptureError:
     return CaptureError(
         where,
-        found="a pose with NaN or infinite numbers",
-        expected="finite numbers",
+        found="a pose with NaN, infinite or absurdly large numbers",
+        expected=f"finite numbers below {MAX_NUMBER:g}",
         remedy="export the pose again or exclude the photo",
     )
 
