@@ -2,9 +2,9 @@
 
 import base64
 import binascii
+import posixpath
 import re
 import struct
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.json_node import JsonNode, parse_json
 from texsr.pipeline.formats.paths import confined
-from texsr.pipeline.formats.surfaces import texture_name, unique_name
+from texsr.pipeline.formats.surfaces import unique_name
 
 GLB_MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 _BASE64 = re.compile(r"data:[^,]*;base64,", re.I)
@@ -26,7 +26,7 @@ class Gltf:
     root: Path  # no name reaches outside it
     text: str  # the JSON document as it is written
     document: JsonNode
-    chunk: memoryview | None  # BIN of a GLB
+    chunks: list[tuple[int, memoryview]]  # of a GLB, type and content; none for a glTF file
     buffers: dict[int, memoryview] = field(default_factory=dict[int, memoryview])  # read so far
 
     def buffer(self, index: int) -> memoryview:
@@ -45,8 +45,8 @@ class Gltf:
         uri = node.get("uri")
         if uri is not None:
             data = memoryview(resource(uri, self.path, self.root))
-        elif index == 0 and self.chunk is not None:
-            data = self.chunk
+        elif index == 0 and len(self.chunks) > 1 and self.chunks[1][0] == BIN_CHUNK:
+            data = self.chunks[1][1]
         else:
             raise node.fault(found="a buffer without uri", expected="a file, or a GLB's own chunk")
         if len(data) < length:
@@ -85,23 +85,24 @@ def open_gltf(path: Path, root: Path) -> Gltf:
     Raises:
         CaptureError: not version 2, chunks that do not fit the file, no JSON.
     """
-    data = path.read_bytes()
-    text, chunk = data, None
-    if data[:4] == struct.pack("<I", GLB_MAGIC):
-        text, chunk = _split_glb(path, data)
+    text = path.read_bytes()
+    chunks: list[tuple[int, memoryview]] = []
+    if text[:4] == struct.pack("<I", GLB_MAGIC):
+        chunks = _split_glb(path, text)
+        text = bytes(chunks[0][1])
     try:
-        decoded = text.decode("utf-8-sig")
+        decoded = text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _broken(path, f"text that is not UTF-8 ({error.reason})", "JSON") from error
-    document = parse_json(path, decoded)
+    document = parse_json(path, decoded.removeprefix("\ufeff"))
     version = document["asset"]["version"].text()
     if not version.startswith("2."):
         raise _broken(path, f"glTF {version}", "glTF 2.0")
-    return Gltf(path=path, root=root, text=decoded, document=document, chunk=chunk)
+    return Gltf(path=path, root=root, text=decoded, document=document, chunks=chunks)
 
 
-def glb_chunks(data: bytes) -> list[tuple[int, memoryview]]:
-    """List type and content of the chunks of a GLB, as far as they lie inside it."""
+def _chunks(data: bytes) -> list[tuple[int, memoryview]]:
+    """List the chunks of a GLB, as far as they lie inside it."""
     chunks: list[tuple[int, memoryview]] = []
     at = 12
     while at + 8 <= len(data):
@@ -113,20 +114,19 @@ def glb_chunks(data: bytes) -> list[tuple[int, memoryview]]:
     return chunks
 
 
-def _split_glb(path: Path, data: bytes) -> tuple[bytes, memoryview | None]:
+def _split_glb(path: Path, data: bytes) -> list[tuple[int, memoryview]]:
     if len(data) < 20:
         raise _broken(path, f"{len(data)} bytes", "a GLB header and a JSON chunk")
     version, length = struct.unpack_from("<II", data, 4)
     if version != 2:
         raise _broken(path, f"GLB version {version}", "version 2")
-    chunks = glb_chunks(data)
+    chunks = _chunks(data)
     if length != len(data) or 12 + sum(8 + len(content) for _, content in chunks) != length:
         found = f"{len(data)} bytes in chunks that do not add up to them"
         raise _broken(path, found, f"the {length} bytes that the header announces")
     if chunks[0][0] != JSON_CHUNK:
         raise _broken(path, "a first chunk of another kind", "the JSON chunk first")
-    second = chunks[1] if len(chunks) > 1 else (0, memoryview(b""))
-    return bytes(chunks[0][1]), second[1] if second[0] == BIN_CHUNK else None
+    return chunks
 
 
 def _broken(path: Path, found: str, expected: str) -> CaptureError:
@@ -141,8 +141,12 @@ def is_data(uri: JsonNode) -> bool:
 
 def file_of(uri: JsonNode, path: Path, root: Path) -> Path:
     """Give the path that a URI stands for: percents decoded, held inside the capture."""
-    name = unquote_to_bytes(uri.text()).decode("utf-8", "replace")
-    return confined(root, path.parent, name, where=uri.where)
+    return confined(root, path.parent, decoded_name(uri), where=uri.where)
+
+
+def decoded_name(uri: JsonNode) -> str:
+    """Give the file name that a URI spells."""
+    return unquote_to_bytes(uri.text()).decode("utf-8", "replace")
 
 
 def resource(uri: JsonNode, path: Path, root: Path) -> bytes:
@@ -166,21 +170,21 @@ def resource(uri: JsonNode, path: Path, root: Path) -> bytes:
 def image_names(gltf: Gltf) -> list[str]:
     """Name every image of the document; images that share their content share their name.
 
-    A file goes by its name. An embedded image goes by the name it was given, made safe for folders
-    and told apart from the others.
+    A file goes by its place beside the mesh. An embedded image goes by the name it was given, made
+    safe for folders and told apart from the others.
     """
     names: list[str] = []
-    of_content: dict[Path | int, str] = {}
+    of_content: dict[str | int, str] = {}
     for index, node in enumerate(gltf.document.items("images")):
         uri, view = node.get("uri"), node.get("bufferView")
-        key: Path | int = -1 - index
+        key: str | int = -1 - index
+        plain = _plain(node, index)
         if uri is not None and not is_data(uri):
-            with suppress(CaptureError):  # raised again by whoever needs the file
-                key = gltf.file(uri)
+            key = posixpath.normpath(decoded_name(uri).replace("\\", "/"))
+            plain = posixpath.basename(key) if key.startswith(("..", "/")) else key
         elif view is not None:
             key = view.index()
         if key not in of_content:
-            plain = texture_name(gltf.path, key) if isinstance(key, Path) else _plain(node, index)
             of_content[key] = unique_name(plain, set(of_content.values()))
         names.append(of_content[key])
     return names

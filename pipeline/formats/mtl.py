@@ -1,5 +1,6 @@
 """Material libraries of OBJ files: which image colours which material."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,21 @@ class MapLine:
     where: str
     row: int  # of the file's lines, from 0
     moved: bool  # whether an option scales or shifts uv
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a material library, names decoded."""
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    return [decoded(line) for line in text.split("\n")]
+
+
+def decoded(text: str) -> str:
+    """Decode what was read with `surrogateescape`: as UTF-8, else as Latin-1 (old Windows)."""
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def map_lines(path: Path, lines: list[str]) -> Iterator[MapLine]:
@@ -125,3 +141,25 @@ def _number(word: str) -> float | None:
         return float(word)
     except ValueError:
         return None
+
+
+def renamed_maps(path: Path, root: Path, text: str, renamed: dict[Path, str]) -> str:
+    """Give the text of a library in which some images have other names.
+
+    Args:
+        path: the library as it is.
+        root: names lead nowhere else.
+        text: its text, line ends as they are.
+        renamed: image file -> the new last part of its name.
+    """
+    pieces = re.split(r"(\r\n|\r|\n)", text)
+    for line in map_lines(path, [decoded(each) for each in pieces[::2]]):
+        try:
+            image = confined(root, path.parent, line.name, where=line.where)
+        except CaptureError:  # a file we never touch, for its name leads out of the capture
+            continue
+        if image in renamed:
+            old = pieces[2 * line.row]
+            kept = len(old.rstrip()) - len(image.name)
+            pieces[2 * line.row] = old[:kept] + renamed[image] + old[len(old.rstrip()) :]
+    return "".join(pieces)

@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Int64
 
 from texsr.pipeline.errors import CaptureError
-from texsr.pipeline.formats.mtl import color_images, material_names, other_images
+from texsr.pipeline.formats.mtl import (
+    color_images,
+    decoded,
+    material_names,
+    other_images,
+    read_lines,
+)
 from texsr.pipeline.formats.obj_rows import (
     NO_UV,
     Polygons,
@@ -55,10 +61,10 @@ def read_obj(path: Path, root: Path) -> RawSurface:
             before = (num_v + _count_before(v, f), num_vt + _count_before(vt, f))
             polygons.append(parse_polygons(path, f, *before))
             num_v, num_vt = num_v + len(v.lines), num_vt + len(vt.lines)
-            switches += [(line, _name(rest)) for line, key, rest in block if key == "usemtl"]
+            switches += [(line, decoded(rest)) for line, key, rest in block if key == "usemtl"]
             for line, key, rest in block:
                 if key == "mtllib":
-                    found = _libraries(path, root, f"{path}:{line}: mtllib", _name(rest))
+                    found = _libraries(path, root, f"{path}:{line}: mtllib", decoded(rest))
                     libraries |= {each: read_lines(each) for each in found}
     listed = join_polygons(polygons)
     _check_range(path, listed, num_v, num_vt)
@@ -81,21 +87,6 @@ def read_obj(path: Path, root: Path) -> RawSurface:
             ),
         ),
     )
-
-
-def read_lines(path: Path) -> list[str]:
-    """Read the lines of an OBJ or MTL file, names decoded."""
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    return [_name(line) for line in text.split("\n")]
-
-
-def _name(text: str) -> str:
-    """Decode a name: UTF-8 where it is, else Latin-1, as old Windows programs write."""
-    raw = text.encode("utf-8", "surrogateescape")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _statements(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
@@ -132,7 +123,7 @@ def _check_range(path: Path, listed: Polygons, num_v: int, num_vt: int) -> None:
     ):
         bad = np.flatnonzero(((index < 0) & (index != NO_UV)) | (index >= count))
         if len(bad):
-            face = int(np.searchsorted(np.cumsum(listed.corners), bad[0], side="right"))
+            face = int((np.cumsum(listed.corners) <= bad[0]).sum())
             raise CaptureError(
                 f"{path}:{listed.line[face]}",
                 found=f"a face that names {name} {index[bad[0]] + 1}",

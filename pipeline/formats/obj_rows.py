@@ -39,6 +39,8 @@ def parse_numbers(path: Path, rows: Rows, columns: int) -> Float64[np.ndarray, "
     """
     if not rows.texts:
         return np.zeros((0, columns))
+    if not rows.texts[0].partition("#")[0].strip():  # NumPy only warns where all rows are empty
+        raise _bad_numbers(path, rows, columns)
     try:
         numbers = np.loadtxt(rows.texts, usecols=range(columns), comments="#", ndmin=2)
     except ValueError:

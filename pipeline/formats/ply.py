@@ -133,3 +133,31 @@ def _texture_of_faces(
     if num_textures == 0:
         return np.full(len(number), ABSENT, np.int64)
     return np.maximum(number, ABSENT).astype(np.int64)
+
+
+def renamed_texture_header(path: Path, root: Path, renamed: dict[Path, str]) -> tuple[bytes, int]:
+    """Give the header of a PLY file in which some textures have other names.
+
+    Args:
+        path: the file as it is.
+        root: names lead nowhere else.
+        renamed: image file -> the new last part of its name.
+
+    Returns:
+        The new header, and how many bytes the old one has.
+    """
+    lines: list[bytes] = []
+    with path.open("rb") as file:
+        while not lines or (lines[-1] and lines[-1].strip() != b"end_header"):
+            lines.append(file.readline())
+        length = file.tell()
+    for row, line in enumerate(lines):
+        words = line.split(None, 2)
+        if len(words) == 3 and words[0] == b"comment" and words[1].lower() == b"texturefile":
+            name = words[2].strip().decode("utf-8", "replace")
+            image = confined(root, path.parent, name, where=str(path))
+            if image in renamed:
+                body = line.rstrip()
+                kept = body[: len(body) - len(image.name.encode())]
+                lines[row] = kept + renamed[image].encode() + line[len(body) :]
+    return b"".join(lines), length

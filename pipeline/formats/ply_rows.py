@@ -143,6 +143,8 @@ def _read_ascii(where: str, file: BinaryIO, element: Element) -> Table:
     lines = [line.decode("latin-1") for line in islice(file, element.count)]
     if len(lines) < element.count:
         raise malformed(where, f"{len(lines)} rows", f"{element.count}, as the header says")
+    if not lines[0].strip():
+        raise malformed(where, "an empty line", f"{element.count} rows")
     try:
         even = np.loadtxt(lines, comments=None, ndmin=2)
     except ValueError:  # rows of several lengths, or no numbers

@@ -1,5 +1,6 @@
 """From what a mesh file says to a TexturedMesh that holds: the checks that all formats share."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -187,9 +188,8 @@ def fans(
 
 def texture_name(mesh: Path, image: Path) -> str:
     """Name an image file relative to the folder of its mesh, or plainly where it lies elsewhere."""
-    if image.is_relative_to(mesh.parent):
-        return image.relative_to(mesh.parent).as_posix()
-    return image.name
+    folder = Path(os.path.normpath(mesh.parent))
+    return image.relative_to(folder).as_posix() if image.is_relative_to(folder) else image.name
 
 
 def unique_name(name: str, taken: set[str]) -> str:

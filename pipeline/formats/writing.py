@@ -1,8 +1,10 @@
 """Writing a file so that its name never stands for half of it."""
 
 import os
-from collections.abc import Generator
+import shutil
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from texsr.pipeline.errors import OutputError
@@ -35,7 +37,36 @@ def replacing(path: Path) -> Generator[Path]:
             part.unlink()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where the files of a mesh go: their places relative to each other stay."""
+
+    base: Path  # the folder that holds them all
+    out_dir: Path
+
+    def place(self, path: Path) -> Path:
+        """Give the new place of a file below `base`."""
+        return self.out_dir / normal(path).relative_to(self.base)
+
+
+def normal(path: Path) -> Path:
+    """Take `.` and `..` out of a path without following links."""
+    return Path(os.path.normpath(path))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the bytes of a file."""
+    with replacing(target) as part:
+        shutil.copyfile(source, part)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write a file piece by piece."""
+    with replacing(path) as part, part.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
 def write_file(path: Path, data: bytes | memoryview) -> None:
     """Write the bytes of a whole file."""
-    with replacing(path) as part:
-        part.write_bytes(data)
+    write_pieces(path, [data])
