@@ -26,8 +26,8 @@ def serve(
 ) -> None:
     """Serve the deployments texsr-run and texsr-batch with Prefect until stopped.
 
-    The schedule goes to the one that fits ROOT. Uses the server of PREFECT_API_URL; without one,
-    start `prefect server start` first. Fresh results are passed over.
+    The schedule goes to the one that fits ROOT. Uses the server of PREFECT_API_URL, or starts one
+    for as long as it serves. Fresh results are passed over.
 
     Examples:
 

@@ -1,15 +1,19 @@
 """Deployments: the flows over captures and directories, run by a schedule."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from prefect import serve
-from prefect.deployments.runner import RunnerDeployment
+from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
 from texsr.flows.batch import super_resolve_directory
 from texsr.flows.directory import find_captures
+from texsr.flows.server import api_server
 from texsr.flows.super_resolve import super_resolve_capture
 from texsr.pipeline.errors import CaptureError, SettingsError
+
+logger = logging.getLogger(__name__)
 
 
 def make_deployments(
@@ -40,12 +44,14 @@ def make_deployments(
         name="texsr-run",
         parameters={"capture": str(root), "out": place},
         tags=["texsr"],
+        entrypoint_type=EntrypointType.MODULE_PATH,  # runs from any directory
         **(schedule if is_capture else {}),
     )
     batch = super_resolve_directory.to_deployment(
         name="texsr-batch",
         parameters={"root": str(root), "out": place},
         tags=["texsr"],
+        entrypoint_type=EntrypointType.MODULE_PATH,  # runs from any directory
         **({} if is_capture else schedule),
     )
     return run, batch
@@ -56,10 +62,15 @@ def serve_directory(
 ) -> None:
     """Serve the deployments of `root` until stopped; one run at a time.
 
+    Where no Prefect server is configured, one is started and lives as long.
+
     Raises:
-        TexsrError: see `make_deployments`.
+        TexsrError: see `make_deployments` and `api_server`.
     """
-    serve(*make_deployments(root, out=out, cron=cron, interval_s=interval_s), limit=1)
+    deployments = make_deployments(root, out=out, cron=cron, interval_s=interval_s)
+    with api_server() as url:
+        logger.warning("serving with the Prefect server at %s", url)
+        serve(*deployments, limit=1)
 
 
 def _schedule(cron: str | None, interval_s: int | None) -> dict[str, Any]:

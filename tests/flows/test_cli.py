@@ -251,9 +251,7 @@ def test_bad_usage_exits_2_and_is_json_where_asked_for(tmp_path):
 
 
 def test_a_process_answers_and_exits_as_the_function_does(tmp_path):
-    done = subprocess.run(
-        [*TEXSR, "run", str(tmp_path), "--json"], capture_output=True, text=True
-    )
+    done = subprocess.run([*TEXSR, "run", str(tmp_path), "--json"], capture_output=True, text=True)
     assert done.returncode == 2
     assert json.loads(done.stdout)["where"].startswith(str(tmp_path))
 
