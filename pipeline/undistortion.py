@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.lens import Lens
 
@@ -47,20 +47,43 @@ def undistort(
 def _sampled(
     color: UInt8[np.ndarray, "h w 3"], px: Float64[np.ndarray, "n 2"]
 ) -> UInt8[np.ndarray, "n 3"]:
-    """Interpolate a photo at places inside it; its border pixels go on outside."""
+    """Interpolate a photo at places inside it; its border pixels go on outside.
+
+    Source: Keys, "Cubic convolution interpolation", 1981, with a = -1/2. The -3/4 of the usual
+    libraries does not reproduce a slope: it moves edges by up to 0.04 px.
+    """
     import torch
 
     # Only the rows that this band looks at are turned into floats.
     top = max(0, math.floor(px[:, 1].min()) - _REACH_PX)
     bottom = min(color.shape[0], math.ceil(px[:, 1].max()) + _REACH_PX)
-    part = np.ascontiguousarray(color[top:bottom].transpose(2, 0, 1))
-    size = np.array([part.shape[2], part.shape[1]])
-    places = 2.0 * (px - [0.0, top]) / size - 1.0
-    sampled = torch.nn.functional.grid_sample(
-        torch.from_numpy(part)[None].float(),
-        torch.from_numpy(places.astype(np.float32))[None, None],
-        mode="bicubic",
-        padding_mode="border",
-        align_corners=False,
+    height, width = bottom - top, color.shape[1]
+    part = torch.from_numpy(np.ascontiguousarray(color[top:bottom].transpose(2, 0, 1)))
+    planes = part.reshape(3, -1).float()
+    place = px.T - [[0.5], [top + 0.5]]  # 2 n
+    second = np.floor(place)
+    weights = torch.from_numpy(_keys_weights(place - second))  # 4 2 n
+    first = torch.from_numpy(second.astype(np.int32)) - 1
+    columns = [(first[0] + i).clamp(0, width - 1) for i in range(4)]
+    total = torch.zeros((3, len(px)))
+    for j in range(4):
+        start = (first[1] + j).clamp(0, height - 1) * width
+        line = torch.zeros_like(total)
+        for i in range(4):
+            line.addcmul_(planes.index_select(1, start + columns[i]), weights[i, 0].expand(3, -1))
+        total.addcmul_(line, weights[j, 1].expand(3, -1))
+    return total.clamp_(0, 255).round_().byte().T.contiguous().numpy()
+
+
+def _keys_weights(t: Float64[np.ndarray, "2 n"]) -> Float32[np.ndarray, "4 2 n"]:
+    """Weigh the four neighbours of a place that lies a fraction `t` past the second."""
+    return np.stack(
+        [
+            ((-0.5 * t + 1.0) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1.0,
+            ((-1.5 * t + 2.0) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        ],
+        dtype=np.float32,
+        casting="same_kind",
     )
-    return sampled[0, :, 0].clamp(0, 255).round().byte().T.contiguous().numpy()

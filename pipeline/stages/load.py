@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from texsr.pipeline.capture import Capture, Finding, LeftOut, Photo, Severity, View
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.directory import find_mesh
+from texsr.pipeline.formats.meshes import read_textured_mesh
 from texsr.pipeline.formats.photo_sets import Wanted, gather_views
 from texsr.pipeline.formats.photos import read_mask, read_photo
 from texsr.pipeline.formats.toml_settings import CAPTURE_TOML, CaptureToml, read_capture_toml
@@ -111,8 +112,6 @@ def _eroded(keep: Bool[np.ndarray, "h w"], radius_px: int) -> Bool[np.ndarray, "
 
 
 def _read_capture(root: Path, settings: LoadSettings) -> Capture:
-    from texsr.pipeline.formats.meshes import read_textured_mesh
-
     toml_path = root / CAPTURE_TOML
     toml = read_capture_toml(toml_path) if toml_path.is_file() else CaptureToml()
     mesh_path = find_mesh(root, settings.mesh or toml.mesh)
