@@ -2,7 +2,7 @@
 
 Only four containers are opened, by their content. The file class of each is called directly, so
 Pillow's own guard against large images, a global, is neither asked nor changed: `MAX_PHOTO_PX` is
-checked here instead. TIFFs are decoded by OpenImageIO. Nothing is rotated (cameras are calibrated
+checked here instead. TIFFs are left to OpenImageIO. Nothing is rotated (cameras are calibrated
 on the photo as stored, whatever EXIF says) and no colour profile is applied (the atlas was baked
 from the stored numbers too).
 """
@@ -17,16 +17,15 @@ from jaxtyping import Bool, UInt8, UInt16
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from texsr.pipeline.errors import CaptureError
-from texsr.pipeline.formats.images import read_image
+from texsr.pipeline.formats.images import image_header, read_image
 
 Samples = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 MAX_PHOTO_PX = 2**28
-BLANK_LEVELS = 2  # of 255: a photo whose channels vary by no more holds nothing
+BLANK_LEVELS = 8  # of 255: a photo whose channels vary by no more holds nothing
 
 # Whatever Pillow's decoders raise on bytes that are not what they say.
 _FAULTS = (
@@ -43,11 +42,10 @@ _FAULTS = (
 )
 _KINDS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImageFile,
-    b"II*\0": TiffImageFile,
-    b"MM\0*": TiffImageFile,
+    b"\x89PNG": PngImageFile,
     b"RIFF": WebPImageFile,
 }
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B")
 _TAIL_BYTES = 2**16
 _HEADER_BYTES = 2**12  # what EXIF and tables may take of a file
@@ -64,11 +62,15 @@ class PhotoHeader:
 
 
 def read_photo_header(path: Path, *, where: str) -> PhotoHeader:
-    """Read the size of a photo or mask, and whether EXIF turns it.
+    """Read the size of a photo or mask, and whether EXIF turns it (not looked for in a TIFF).
 
     Raises:
         CaptureError: the file is missing, or its header cannot be read.
     """
+    if _start(path, where) in _TIFF_STARTS:
+        tiff = image_header(path, where=where)
+        _check_size(path, tiff.width_px, tiff.height_px, where)
+        return PhotoHeader(width_px=tiff.width_px, height_px=tiff.height_px, turned=False)
     with _opened(path, where) as image:
         return PhotoHeader(width_px=image.width, height_px=image.height, turned=_is_turned(image))
 
@@ -82,7 +84,8 @@ def check_photo(path: Path, *, where: str) -> PhotoHeader:
     header = read_photo_header(path, where=where)
     # A blank picture packs into less than a fortieth of a byte a pixel, a real one hardly ever.
     packed_bytes = path.stat().st_size - _HEADER_BYTES
-    if packed_bytes < header.width_px * header.height_px / 40 or not _ends_well(path):
+    num_px = header.width_px * header.height_px
+    if packed_bytes < num_px / 40 or not _ends_well(path, num_px):
         read_photo(path, where=where)
     return header
 
@@ -151,37 +154,44 @@ def _color_of_samples(
     return np.ascontiguousarray(np.broadcast_to(color, (*color.shape[:2], 3))), opaque
 
 
-def _opened(path: Path, where: str) -> ImageFile.ImageFile:
-    """Open an image by its first bytes; its pixels are not read."""
-    if not path.is_file():
-        raise CaptureError(
-            where,
-            found=f"no file {path}",
-            expected="the photo or mask that the cameras name",
-            remedy="copy it there or exclude the photo",
-        )
+def _start(path: Path, where: str) -> bytes:
+    """Give the first four bytes."""
     try:
         with path.open("rb") as file:
-            start = file.read(12)
-        file_class = next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), None)
-        if file_class is None or (file_class is WebPImageFile and start[8:12] != b"WEBP"):
-            raise _unusable(where, f"{path}, which is no JPEG, PNG, TIFF or WebP")
+            return file.read(4)
+    except OSError as fault:
+        raise CaptureError(
+            where,
+            found=f"no file {path} that can be read ({fault.strerror or fault})",
+            expected="the photo or mask that the cameras name",
+            remedy="copy it there or exclude the photo",
+        ) from None
+
+
+def _opened(path: Path, where: str) -> ImageFile.ImageFile:
+    """Open a JPEG, PNG or WebP by its first bytes; its pixels are not read."""
+    start = _start(path, where)
+    file_class = next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), None)
+    if file_class is None:
+        raise _unusable(where, f"{path}, which is no JPEG, PNG, TIFF or WebP")
+    try:
         image = file_class(path)
     except _FAULTS as fault:
-        if isinstance(fault, CaptureError):  # a ValueError as well
-            raise
         raise _unusable(where, f"{path}, whose header is broken ({str(fault)[:120]})") from None
-    if not 0 < image.width * image.height <= MAX_PHOTO_PX:
+    try:
+        _check_size(path, image.width, image.height, where)
+    except CaptureError:
         image.close()
-        raise _unusable(where, f"{path}, an image of {image.width} x {image.height} px")
+        raise
     return image
 
 
 def _decoded(path: Path, where: str) -> Image.Image | Samples:
     """Decode an image; a TIFF through OpenImageIO, since Pillow holds no 16-bit RGB."""
+    if _start(path, where) in _TIFF_STARTS:
+        read_photo_header(path, where=where)
+        return read_image(path, where=where)[0]
     with _opened(path, where) as image:
-        if isinstance(image, TiffImageFile):
-            return read_image(path, where=where)[0]
         try:
             image.load()
         except _FAULTS as fault:
@@ -194,8 +204,6 @@ def _decoded(path: Path, where: str) -> Image.Image | Samples:
 
 def _is_turned(image: ImageFile.ImageFile) -> bool:
     """Whether EXIF asks viewers to turn the photo."""
-    if isinstance(image, TiffImageFile):
-        return image.tag_v2.get(_ORIENTATION, 1) != 1
     if "exif" not in image.info:  # asking a PNG for EXIF it does not have would decode it
         return False
     try:
@@ -204,10 +212,11 @@ def _is_turned(image: ImageFile.ImageFile) -> bool:
         return False  # what EXIF says is only told, never used
 
 
-def _ends_well(path: Path) -> bool:
+def _ends_well(path: Path, num_px: int) -> bool:
     """Whether the container's end is where it should be; no pixel is decoded.
 
-    A False asks for a closer look: some phones append a film to their photos.
+    A False asks for a closer look: some phones append a film to their photos. A TIFF may end
+    anywhere; one that is not smaller than its pixels is trusted until it is decoded.
     """
     with path.open("rb") as file:
         start = file.read(12)
@@ -220,17 +229,12 @@ def _ends_well(path: Path) -> bool:
         return b"IEND" in tail
     if start.startswith(b"RIFF"):
         return int.from_bytes(start[4:8], "little") + 8 <= size
-    return _tiff_ends_well(path, size)
+    return size >= num_px
 
 
-def _tiff_ends_well(path: Path, size: int) -> bool:
-    with TiffImageFile(path) as image:
-        tags = image.tag_v2
-        for offsets, counts in ((273, 279), (324, 325)):  # strips, tiles
-            pairs = zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False)
-            if any(offset + count > size for offset, count in pairs):
-                return False
-    return True
+def _check_size(path: Path, width: int, height: int, where: str) -> None:
+    if not 0 < width * height <= MAX_PHOTO_PX:
+        raise _unusable(where, f"{path}, an image of {width} x {height} px")
 
 
 def _unusable(where: str, found: str) -> CaptureError:
