@@ -169,7 +169,7 @@ class PhotoFolder:
         """Photos below `images`, by stem without letter case."""
         stems: dict[str, list[PurePosixPath]] = {}
         for path in sorted(self.images.rglob("*")):
-            if path.suffix.lower() in PHOTO_SUFFIXES:
+            if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
                 relative = PurePosixPath(path.relative_to(self.images).as_posix())
                 stems.setdefault(path.stem.casefold(), []).append(relative)
         return stems
