@@ -168,7 +168,7 @@ def _second_set(table: _Table) -> PhotoSet | None:
 
 
 def _erosion(table: _Table) -> int:
-    value = table.number("mask_erosion_px", least=0, most=1000)
+    value = table.number("mask_erosion_px", least=0.0, most=1000.0)
     if value is None:
         return DEFAULT_MASK_EROSION_PX
     if value != int(value):

@@ -253,7 +253,7 @@ def test_a_fisheye_is_laid_out_to_its_corners_or_55_degrees() -> None:
         ("OPENCV", (-0.5, 0.0, 0.0, 0.0), math.sqrt(1 / 1.5)),
         ("RADIAL", (0.0, -0.2), 1.0),
         ("SIMPLE_RADIAL_FISHEYE", (-1 / 3,), math.tan(1.0)),
-        ("FULL_OPENCV", (0, 0, 0, 0, 0, -0.25, 0, 0), 2.0),  # a pole, where it leaps
+        ("FULL_OPENCV", (0.0, 0.0, 0.0, 0.0, 0.0, -0.25, 0.0, 0.0), 2.0),  # a pole, where it leaps
         ("SIMPLE_DIVISION", (0.25,), 1.0),  # no place beyond
     ],
 )
@@ -277,7 +277,9 @@ def test_nothing_behind_the_camera_is_seen() -> None:
 
 def test_a_lens_without_distortion_needs_no_resampling() -> None:
     assert make_lens("PINHOLE").is_pinhole
-    assert Lens(model="OPENCV", params=(*FF, 0, 0, 0, 0), width_px=9, height_px=9).is_pinhole
+    assert Lens(
+        model="OPENCV", params=(*FF, 0.0, 0.0, 0.0, 0.0), width_px=9, height_px=9
+    ).is_pinhole
     assert not make_lens("SIMPLE_RADIAL").is_pinhole
     assert not make_lens("SIMPLE_FISHEYE").is_pinhole
 
