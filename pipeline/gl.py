@@ -14,7 +14,8 @@ from texsr.pipeline.camera import OPENCV_FROM_OPENGL, Camera
 from texsr.pipeline.errors import DependencyError
 from texsr.pipeline.mipmap import Mipmap
 
-Texture = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
+# Anonymous axes: textures of one surface, and before and after, have sizes of their own.
+Texture = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 
 MAX_TEXTURE_TX = 8192  # what every driver takes
 DEBIAN_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri libxrender1"

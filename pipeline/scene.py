@@ -12,7 +12,8 @@ from texsr.pipeline.camera import Camera
 from texsr.pipeline.mipmap import Mipmap
 from texsr.pipeline.rays import RayCaster
 
-Texture = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
+# Anonymous axes: textures of one surface, and before and after, have sizes of their own.
+Texture = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 Paint = Sequence[Mipmap | None]  # parallel to `TexturedMesh.atlases`; None: drawn in grey
 
 BAND_RAYS = 1 << 19

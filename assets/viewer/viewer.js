@@ -7,7 +7,7 @@ const status = document.getElementById("status");
 const wipe = document.getElementById("wipe");
 const swap = document.getElementById("swap");
 const auto = document.getElementById("auto");
-const HOME = { cameraOrbit: "0deg 75deg 105%", cameraTarget: "auto auto auto", fieldOfView: "auto" };
+const HOME = { cameraOrbit: "0deg 75deg 78%", cameraTarget: "auto auto auto", fieldOfView: "auto" };
 
 const blobUrl = (base64, type) => {
   const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
@@ -59,6 +59,7 @@ function choose(name, value) {
 // The viewer that a person touched last leads; the other one follows it frame by frame.
 let leading = viewers[1];
 function follow() {
+  if (!viewers.every((viewer) => viewer.loaded)) return;
   const other = viewers[1 - viewers.indexOf(leading)];
   other.cameraTarget = leading.getCameraTarget().toString();
   other.cameraOrbit = leading.getCameraOrbit().toString();
@@ -71,6 +72,9 @@ for (const viewer of viewers) {
   }
   viewer.addEventListener("camera-change", () => { if (viewer === leading) follow(); });
 }
+
+// A change of size changes the field of view of the viewer that is still framed by itself.
+new ResizeObserver(() => setTimeout(follow, 60)).observe(viewers[0]);
 
 function reset() {
   for (const viewer of viewers) {

@@ -22,7 +22,7 @@ RECIPES = ((FULL_TX, 92), (FULL_TX, 84), (2048, 92), (2048, 80), (1024, 85), (51
 def page_layers(
     before: Sequence[Texture],
     after: Sequence[Texture],
-    provenance: Sequence[UInt8[np.ndarray, "H W 2"]] | None,
+    provenance: Sequence[UInt8[np.ndarray, "_ _ 2"]] | None,
     *,
     atlases: Sequence[int],
     room_bytes: float,
@@ -62,7 +62,7 @@ def _encoded(
 
 def _overlays(
     after: Sequence[Texture],
-    provenance: Sequence[UInt8[np.ndarray, "H W 2"]],
+    provenance: Sequence[UInt8[np.ndarray, "_ _ 2"]],
     atlases: Sequence[int],
 ) -> list[Layer]:
     origin: list[EncodedImage | None] = []

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from texsr.pipeline.color import to_integer
 from texsr.pipeline.resample import resize
 
-Color = UInt8[np.ndarray, "h w 3"]
+Color = UInt8[np.ndarray, "_ _ 3"]
 
 LABEL_PX = 15
 GAP_PX = 4

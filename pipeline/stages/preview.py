@@ -31,7 +31,7 @@ class PreviewTextures:
 
     before: Sequence[Texture]
     after: Sequence[Texture]
-    provenance: Sequence[UInt8[np.ndarray, "H W 2"]] | None = None  # level, confidence
+    provenance: Sequence[UInt8[np.ndarray, "_ _ 2"]] | None = None  # level, confidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
