@@ -1,0 +1,41 @@
+"""What an upscaler gives, and what it asks of the references handed to it.
+
+The pipeline declares its own side of this (`texsr.pipeline.stages.superresolve`); the two agree by structure.
+"""
+
+from typing import NamedTuple, Protocol
+
+from jaxtyping import Float32
+from torch import Tensor
+
+
+class WarpedReferences(Protocol):
+    """References resampled into the texels of a tile, at the high resolution."""
+
+    @property
+    def color(self) -> Float32[Tensor, "b k 3 H W"]:
+        """sRGB-encoded, [0, 1]; anything where the weight is 0."""
+        ...
+
+    @property
+    def weight(self) -> Float32[Tensor, "b k H W"]:
+        """[0, 1]; 0: the view does not see this texel."""
+        ...
+
+    @property
+    def prior(self) -> Float32[Tensor, "b k 2 H W"]:
+        """Cosine of the view angle; photo px per texel."""
+        ...
+
+    @property
+    def trust(self) -> Float32[Tensor, "b k"]:
+        """[0, 1]; how well the whole view agrees with the atlas."""
+        ...
+
+
+class Upscaled(NamedTuple):
+    """The answer of an upscaler for one tile."""
+
+    high: Float32[Tensor, "b 3 H W"]  # not clipped
+    confidence: Float32[Tensor, "b 1 H W"]  # [0, 1], falls with the expected error
+    evidence: Float32[Tensor, "b 1 H W"]  # [0, 1], share of the detail that photos decided

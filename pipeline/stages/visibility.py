@@ -1,0 +1,137 @@
+"""Which view sees which texel.
+
+A view sees a texel when the surface faces it, the texel projects into the photo onto a valid pixel and no other
+part of the mesh stands in between. Rays are exact: nothing leaks through thin parts, and a clearance in units of
+the mesh keeps a surface from hiding itself. What is seen fades out towards its end over a few texels, so that no
+line shows where a view stops contributing; towards a chart's border it does not, since the surface goes on there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32
+from scipy import ndimage
+
+from texsr.pipeline.atlas import TexelMap
+from texsr.pipeline.camera import Camera
+from texsr.pipeline.mesh import Mesh
+from texsr.pipeline.rays import RayCaster
+
+MIN_COSINE = 0.1  # a texel seen flatter than this shows nothing worth having
+FRAME_MARGIN_PX = 2.0
+FEATHER_TX = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SurfacePoints:
+    """The surface under the covered texels of a region, in row-major order."""
+
+    texels: TexelMap
+    position: Float64[np.ndarray, "n 3"]  # world
+    face_id: Int32[np.ndarray, " n"]
+    face_normal: Float64[np.ndarray, "n 3"]
+    normal: Float64[np.ndarray, "n 3"]  # interpolated between vertices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sight:
+    """What one view sees of some surface points."""
+
+    seen: Bool[np.ndarray, " n"]
+    cosine: Float32[np.ndarray, " n"]  # of the angle between normal and ray; 0 where unseen
+    px: Float64[np.ndarray, "n 2"]  # where each point projects to, before any correction
+
+
+def surface_points(
+    mesh: Mesh,
+    texels: TexelMap,
+    face_normals: Float64[np.ndarray, "f 3"],
+    vertex_normals: Float64[np.ndarray, "v 3"],
+) -> SurfacePoints:
+    """Look up positions and normals under the covered texels."""
+    covered = texels.covered
+    face_id = texels.face_id[covered]
+    weight = texels.bary[covered].astype(np.float64)
+    corner = vertex_normals[mesh.faces[face_id]]
+    third = 1.0 - weight.sum(axis=1)
+    normal = (
+        corner[:, 0] * weight[:, :1] + corner[:, 1] * weight[:, 1:] + corner[:, 2] * third[:, None]
+    )
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    normal = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
+    return SurfacePoints(
+        texels=texels,
+        position=texels.positions(mesh),
+        face_id=face_id,
+        face_normal=face_normals[face_id],
+        normal=normal,
+    )
+
+
+def look(
+    points: SurfacePoints,
+    camera: Camera,
+    caster: RayCaster,
+    valid: Bool[np.ndarray, "h w"] | None = None,
+) -> Sight:
+    """Find the points that a view sees.
+
+    Args:
+        points: surface points.
+        camera: the view's.
+        caster: rays against the whole mesh.
+        valid: pixels of the photo that may be used; None: all.
+    """
+    px, depth = camera.project(points.position)
+    size = np.array([camera.width_px, camera.height_px], np.float64)
+    inside = (depth > 0) & (px > FRAME_MARGIN_PX).all(axis=1)
+    inside &= (px < size - FRAME_MARGIN_PX).all(axis=1)
+    ray = camera.centre - points.position
+    ray /= np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-300)
+    flat = np.einsum("ij,ij->i", points.face_normal, ray)
+    smooth = np.einsum("ij,ij->i", points.normal, ray)
+    # The smooth normal may look away from its own face on a fold: the worse of the two decides.
+    cosine = np.clip(np.minimum(flat, smooth), 0.0, 1.0).astype(np.float32)
+    maybe = np.flatnonzero(inside & (cosine > MIN_COSINE))
+    if valid is not None and len(maybe):
+        column, row = px[maybe].astype(np.int64).T
+        maybe = maybe[valid[row, column]]
+    seen = np.zeros(len(px), bool)
+    if len(maybe):
+        origin = np.broadcast_to(camera.centre, (len(maybe), 3))
+        seen[maybe] = ~caster.blocked(np.ascontiguousarray(origin), points.position[maybe])
+    return Sight(seen=seen, cosine=np.where(seen, cosine, np.float32(0.0)), px=px)
+
+
+def feathered(
+    seen: Bool[np.ndarray, "h w"], covered: Bool[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """Fade a view out towards texels that exist and are not seen.
+
+    Returns:
+        [0, 1]; 0 where unseen, 1 from `FEATHER_TX` texels inside.
+    """
+    hidden = covered & ~seen
+    if not hidden.any():
+        return seen.astype(np.float32)
+    distance = ndimage.distance_transform_edt(~hidden)
+    ramp = np.clip((distance - 0.5) / FEATHER_TX, 0.0, 1.0)
+    return np.where(seen, ramp, 0.0).astype(np.float32)
+
+
+def footprints(
+    mesh: Mesh, uv_areas_tx: Float64[np.ndarray, " f"], camera: Camera
+) -> Float32[np.ndarray, " f"]:
+    """Photo px per texel and axis, for each face as the camera sees it (foreshortening included).
+
+    Args:
+        mesh: the surface.
+        uv_areas_tx: area of each face on the texel plane, tx^2.
+        camera: the view's.
+    """
+    px, depth = camera.project(mesh.vertices)
+    a, b, c = (px[mesh.faces[:, corner]] for corner in range(3))
+    cross = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+    front = (depth[mesh.faces] > 0).all(axis=1) & (uv_areas_tx > 0)
+    ratio = np.divide(np.abs(cross) / 2, uv_areas_tx, out=np.zeros_like(uv_areas_tx), where=front)
+    return np.sqrt(ratio).astype(np.float32)
