@@ -1,4 +1,4 @@
-"""`texsr inspect` and `texsr measure`: looking without changing."""
+"""`texsr inspect`, `preview` and `measure`: looking without changing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +47,34 @@ def inspect(
         healthy = diagnosis.healthy
         facts = {"status": "healthy" if healthy else "ill", **encode(diagnosis)}
         answer.give(facts, diagnosis_text(diagnosis), code=0 if healthy else FAILED)
+
+
+def preview(
+    result: ResultArg,
+    out: options.Out = None,
+    frames: Annotated[int, typer.Option(help="Turntable pictures in a full turn.")] = 8,
+    capture: CaptureOf = None,
+    json: options.Json = False,
+) -> None:
+    """Show a result: turntable and crops as PNG, and one page with the mesh in 3-D.
+
+    The pictures go to RESULT/preview. The page needs no network and nothing installed.
+
+    Examples:
+
+        texsr preview vase/texsr
+
+        texsr preview vase/texsr --out show --frames 24
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows.handles import encode
+        from texsr.flows.showing import preview_result
+
+        with ProgressBars() as progress:
+            files = preview_result(
+                result, capture=capture, out=out, num_frames=frames, progress=progress
+            )
+        answer.give({"status": "done", **encode(files)}, f"open {files.page}")
 
 
 def measure(

@@ -1,5 +1,6 @@
 """The capture doctor over a directory: load, look at some photos, judge."""
 
+from functools import partial
 from pathlib import Path
 
 from texsr.flows.job import capture_root
@@ -17,4 +18,5 @@ def inspect_capture(
         CaptureError: there is no capture, or it cannot be used at all.
     """
     loaded = load_capture(capture_root(capture), LoadSettings(exclude=exclude))
-    return diagnose(loaded, read_photo=load_photo, progress=progress)
+    read_photo = partial(load_photo, mask_erosion_px=loaded.mask_erosion_px)
+    return diagnose(loaded, read_photo=read_photo, progress=progress)

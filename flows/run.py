@@ -84,6 +84,7 @@ def write_result(
 ) -> None:
     """Write the mesh with its new textures, the provenance maps and the report."""
     from texsr.flows.provenance import write_provenance
+    from texsr.flows.showing import report_pictures
     from texsr.pipeline.stages.export import export_surface
     from texsr.pipeline.stages.report import write_report
 
@@ -97,7 +98,7 @@ def write_result(
     progress("write", 1, 3)
     write_provenance(capture.surface, sharpened.provenance, written, stage.result)
     progress("write", 2, 3)
-    write_report(sharpened.record, stage.result)
+    write_report(sharpened.record, stage.result, report_pictures(capture, sharpened.textures))
     progress("write", 3, 3)
 
 

@@ -10,8 +10,9 @@ from jaxtyping import Bool
 
 from texsr.flows.manifest import Manifest, find_capture, read_manifest
 from texsr.flows.progress import Progress, silent
+from texsr.flows.provenance import provenance_paths
 from texsr.pipeline.atlas import TexturedMesh
-from texsr.pipeline.capture import Photo, View
+from texsr.pipeline.capture import Capture, Photo, View
 from texsr.pipeline.errors import CaptureError, SettingsError
 from texsr.pipeline.formats.images import read_image
 from texsr.pipeline.formats.meshes import MESH_SUFFIXES, read_textured_mesh
@@ -54,7 +55,7 @@ def score_against_truth(
         )
     high = surface.atlases[0].stored
     answer, _ = read_image(truth / TRUTH if truth.is_dir() else truth, where=truth)
-    levels = _provenance(result)
+    levels = _provenance(result, surface)
     chosen = _mask(truth, mask, levels)
     scores = measure(high, answer, chosen, low=low.atlases[0].stored)
     ranked = None
@@ -78,16 +79,16 @@ def score_held_out(
         TexsrError: the result or its capture cannot be read.
     """
     root = find_capture(result, capture)
-    views = _held_out_views(root, result)
+    held_out = _held_out(root, result)
     new, old = read_result(result), read_capture_surface(root, result)
     photos: dict[str, Any] = {}
-    for done, view in enumerate(views, 1):
-        photo = load_photo(view)
+    for done, view in enumerate(held_out.views, 1):
+        photo = load_photo(view, mask_erosion_px=held_out.mask_erosion_px)
         photos[view.name] = {
             "result": _correlate(new, view, photo),
             "low": _correlate(old, view, photo),
         }
-        progress("held-out photos", done, len(views))
+        progress("held-out photos", done, len(held_out.views))
     gains = [one["result"] - one["low"] for one in photos.values()]
     return {"held_out": photos, "mean_gain": math.fsum(gains) / len(gains)}
 
@@ -112,7 +113,7 @@ def _manifest(result: Path) -> Manifest:
     return manifest
 
 
-def _held_out_views(root: Path, result: Path) -> list[View]:
+def _held_out(root: Path, result: Path) -> Capture:
     manifest = _manifest(result)
     patterns = tuple(manifest.options["exclude"])
     if not patterns:
@@ -122,7 +123,7 @@ def _held_out_views(root: Path, result: Path) -> list[View]:
             expected="a truth, or photos that the run left out, to score against",
             remedy="give --truth, or run again with --exclude PHOTO",
         )
-    return list(load_capture(root, LoadSettings(include=patterns)).views)
+    return load_capture(root, LoadSettings(include=patterns))
 
 
 def _correlate(surface: TexturedMesh, view: View, photo: Photo) -> float:
@@ -130,12 +131,10 @@ def _correlate(surface: TexturedMesh, view: View, photo: Photo) -> float:
     return held_out_score(photo, rendered.color, rendered.hit)
 
 
-def _provenance(result: Path) -> np.ndarray | None:
-    maps = [name for name in _manifest(result).outputs if name.endswith(".provenance.png")]
-    if len(maps) != 1:
-        return None
-    levels, _ = read_image(result / maps[0], where=result)
-    return levels
+def _provenance(result: Path, surface: TexturedMesh) -> np.ndarray | None:
+    written = [result / name for name in _manifest(result).outputs]
+    home = provenance_paths(surface, written, result)[0]
+    return read_image(home, where=home)[0] if home.is_file() else None
 
 
 def _mask(truth: Path, mask: Path | None, levels: np.ndarray | None) -> Bool[np.ndarray, "h w"]:

@@ -56,7 +56,7 @@ def api_server() -> Iterator[str]:
 
 
 def _free_port() -> int:
-    """Give Prefect's usual port, so that its commands find the server; another where it is taken."""
+    """Give Prefect's usual port, so that its commands find the server; else any free one."""
     for port in (USUAL_PORT, 0):
         with socket.socket() as probe:
             try:

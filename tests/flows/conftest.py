@@ -121,13 +121,14 @@ class Repeater:
 
 @pytest.fixture
 def repeater(monkeypatch) -> Repeater:
-    """Stand in for `texsr.flows.sharpen` as long as the test runs."""
+    """Stand in for `texsr.flows.sharpen` as long as the test runs; reports go without pictures."""
     stand_in = Repeater()
     module = ModuleType("texsr.flows.sharpen")
     module.sharpen = stand_in
     module.Sharpened = Sharpened
     monkeypatch.setitem(sys.modules, "texsr.flows.sharpen", module)
     monkeypatch.setattr(texsr.flows, "sharpen", module, raising=False)
+    monkeypatch.setattr("texsr.flows.showing.report_pictures", lambda capture, textures: [])
     return stand_in
 
 

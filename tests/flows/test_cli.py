@@ -221,6 +221,27 @@ def test_measure_needs_something_to_score_against(capture, repeater):
     assert "--exclude" in answer("measure", capture / "texsr", code=2)["remedy"]
 
 
+def test_preview_shows_a_result_and_leaves_it_fresh(capture, repeater):
+    call("run", capture)
+    facts = answer("preview", capture / "texsr", "--frames", 2)
+    page = Path(facts["page"])
+    assert page.parent == capture / "texsr" / "preview"
+    assert "<html" in page.read_text(encoding="utf-8")
+    assert len(facts["before"]) == 2
+    assert all(Path(name).is_file() for name in (*facts["after"], *facts["crops"]))
+    assert answer("run", capture)["status"] == "fresh"
+
+
+def test_simulate_makes_a_capture_that_runs(capture, repeater, tmp_path):
+    options = ["--photos", 3, "--scale", 2, "--px-per-texel", 2]
+    made = answer("simulate", capture / "mesh.obj", "--out", tmp_path / "trial", *options)
+    call("run", made["capture"], "--scale", 2)
+    facts = answer("measure", Path(made["capture"]) / "texsr", "--truth", made["truth"])
+    assert facts["num_texels"] > 0
+    bad = answer("simulate", capture / "mesh.obj", "--out", tmp_path, "--atlas", "new", code=2)
+    assert bad["expected"] == "reduced or baked"
+
+
 def test_help_shows_examples_for_every_command():
     for command in app.registered_commands:
         name = command.name or command.callback.__name__
