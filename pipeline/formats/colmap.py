@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from texsr.pipeline.camera import Camera
-from texsr.pipeline.capture import LeftOut
+from texsr.pipeline.capture import Finding, LeftOut, Severity
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.colmap_binary import read_cameras_binary, read_images_binary
 from texsr.pipeline.formats.colmap_rows import CameraRow, ImageRow
@@ -62,12 +62,26 @@ def read_colmap(folder: Path) -> ShotList:
             remedy="export a model that holds registered images",
         )
     kept = without_duplicates(shots, left_out)
-    return ShotList(path=folder, shots=kept, left_out=tuple(left_out))
+    findings = (_text_passed_over(folder),) if binary and _is_model(folder, ".txt") else ()
+    return ShotList(path=folder, shots=kept, left_out=tuple(left_out), findings=findings)
+
+
+def _is_model(folder: Path, suffix: str) -> bool:
+    return all((folder / f"{stem}{suffix}").is_file() for stem in ("cameras", "images"))
+
+
+def _text_passed_over(folder: Path) -> Finding:
+    return Finding(
+        severity=Severity.INFO,
+        where=str(folder),
+        text="the model is there as .bin and as .txt; the .bin was read, as COLMAP does",
+        remedy="delete the one that is out of date",
+    )
 
 
 def _suffix_of_model(folder: Path) -> str:
     for suffix in SUFFIXES:
-        if all((folder / f"{stem}{suffix}").is_file() for stem in ("cameras", "images")):
+        if _is_model(folder, suffix):
             return suffix
     raise CaptureError(
         folder,

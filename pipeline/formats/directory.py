@@ -78,11 +78,14 @@ def find_cameras(root: Path, name: str | None) -> tuple[Path, tuple[Finding, ...
     """
     if name is not None:
         path = confined(root, root, name, where=f"{root}: cameras")
-        if path.is_file() or holds_colmap(path):
+        if path.is_file() and holds_colmap(path.parent):
+            path = path.parent
+        if holds_colmap(path) or (path.is_file() and path.suffix.lower() == ".json"):
             return path, ()
+        kind = _OTHER_CAMERAS.get(path.suffix.lower(), "no cameras that can be read")
         raise CaptureError(
             f"{root}: cameras",
-            found=f"the name {name!r}, and no cameras there",
+            found=f"the name {name!r}, and {kind if path.exists() else 'nothing'} there",
             expected="a folder with a COLMAP model, or a transforms.json",
             remedy="correct the name that the settings or capture.toml give",
         )

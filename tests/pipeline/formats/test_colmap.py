@@ -125,7 +125,9 @@ def test_binary_is_taken_before_text(tmp_path: Path) -> None:
     write_binary(tmp_path, [a_camera()], [an_image("binary.jpg")])
     for newer in ("rigs.bin", "frames.bin", "points3D.bin"):
         (tmp_path / newer).write_bytes(b"not looked at")
-    assert [shot.name for shot in read_colmap(tmp_path).shots] == ["binary.jpg"]
+    shots = read_colmap(tmp_path)
+    assert [shot.name for shot in shots.shots] == ["binary.jpg"]
+    assert ["the .bin was read" in finding.text for finding in shots.findings] == [True]
 
 
 @pytest.mark.parametrize("points", ["", "\n", "1.5 2.5 -1\n", "\n\n\n"])

@@ -303,7 +303,14 @@ FATAL: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "cameras named, not there": (
         lambda root: (root / "capture.toml").write_text("cameras = 'sparse/7'"),
-        "cameras: found the name 'sparse/7'",
+        "cameras: found the name 'sparse/7', and nothing there",
+    ),
+    "cameras named, another format": (
+        lambda root: [
+            (root / "capture.toml").write_text("cameras = 'cameras.xml'"),
+            (root / "cameras.xml").write_text("<document/>"),
+        ],
+        "and a Metashape file there; expected a folder with a COLMAP model",
     ),
     "bad capture.toml": (lambda root: (root / "capture.toml").write_text("x"), "no TOML"),
     "no photo wanted": (
@@ -346,7 +353,8 @@ def test_two_camera_files_say_which_was_taken(root: Path) -> None:
     (finding,) = load_capture(root).findings
     assert "cameras were taken from sparse/0" in finding.text
     assert "also there: the root, transforms.json, sparse/1" in finding.text
-    assert load_capture(root, LoadSettings(cameras="sparse/1")).cameras_path.name == "1"
+    for name in ("sparse/1", "sparse/1/images.txt"):
+        assert load_capture(root, LoadSettings(cameras=name)).cameras_path.name == "1"
 
 
 @pytest.mark.parametrize("place", ["sparse/0", "sparse", "colmap/sparse/0", "."])
