@@ -8,6 +8,7 @@ the picture.
 from collections.abc import Callable
 
 import numpy as np
+
 from texsr.assets.brush import (
     DEEP,
     GLAZE,

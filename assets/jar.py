@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
+
 from texsr.assets.artwork import paint_bottom, paint_knob, paint_lid, paint_side
 from texsr.assets.jar_charts import NUM_SECTORS, Patch, lay_out
 from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh

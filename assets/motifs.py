@@ -1,6 +1,7 @@
 """The figures on the jar: a sun over the sea, hills, branches, a panel of small print, petals."""
 
 import numpy as np
+
 from texsr.assets.brush import DEEP, GLAZE, INK, LEAF, OCHRE, RUST, WASH, Brush, Color
 
 NOTES = (
