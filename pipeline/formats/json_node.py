@@ -57,18 +57,24 @@ class JsonNode:
 
     def item(self, key: str, index: int) -> "JsonNode":
         """Give an element of an array by its index, which another field holds."""
-        elements = self.items(key)
-        if not 0 <= index < len(elements):
-            raise self.fault(found=f"the index {index} into '{key}'", expected=f"< {len(elements)}")
-        return elements[index]
+        array = self.get(key)
+        values = [] if array is None else array.array()
+        if not 0 <= index < len(values):
+            raise self.fault(found=f"the index {index} into '{key}'", expected=f"< {len(values)}")
+        place = f"{self.place}.{key}" if self.place else key
+        return JsonNode(file=self.file, place=f"{place}[{index}]", value=values[index])
 
     def elements(self) -> Iterator["JsonNode"]:
         """Go through an array."""
+        for index, value in enumerate(self.array()):
+            yield JsonNode(file=self.file, place=f"{self.place}[{index}]", value=value)
+
+    def array(self) -> list[object]:
+        """Give the bare values of an array."""
         is_array = isinstance(self.value, list)
         if not is_array:
             raise self.fault(found=_short(self.value), expected="an array")
-        for index, value in enumerate(cast("list[object]", self.value)):
-            yield JsonNode(file=self.file, place=f"{self.place}[{index}]", value=value)
+        return cast("list[object]", self.value)
 
     def text(self) -> str:
         """Give a string."""

@@ -273,7 +273,7 @@ def _read_uneven(where: str, file: BinaryIO, element: Element, order: str) -> Ta
                         f"{where}, row {number}", f"a list of {length}", "one that fits"
                     )
                 layout = f"{order}{int(length)}{_STRUCT[each.type]}"
-                values[each.name].extend(struct.unpack_from(layout, data, at))
+                values[each.name].extend(map(float, struct.unpack_from(layout, data, at)))
                 lengths[each.name].append(int(length))
                 at += struct.calcsize(layout)
         except struct.error as error:
