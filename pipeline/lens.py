@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64
+
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.lens_models import lens_model

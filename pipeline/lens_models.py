@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
+
 from texsr.pipeline.errors import CaptureError
 
 Points = Float64[np.ndarray, "n 2"]

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
+
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.lens import Lens
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.capture import Finding, LeftOut, Severity
 from texsr.pipeline.errors import CaptureError

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float64
+
 from texsr.pipeline.errors import CaptureError
 
 MAX_JSON_BYTES = 2**27

@@ -18,6 +18,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.images import image_header, read_image
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
+
 from texsr.pipeline.capture import Finding, LeftOut
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.lens import Lens

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float64
+
 from texsr.pipeline.camera import OPENCV_FROM_OPENGL
 from texsr.pipeline.capture import Finding, LeftOut, Severity
 from texsr.pipeline.errors import CaptureError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from texsr.pipeline.camera import OPENCV_FROM_OPENGL, Camera
 from texsr.pipeline.formats.writing import write_file
 

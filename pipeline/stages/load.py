@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
+
 from texsr.pipeline.capture import Capture, Finding, LeftOut, Photo, Severity, View
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.directory import find_mesh

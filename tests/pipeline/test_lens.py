@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.oracles import lenses
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.lens import MAX_OFF_AXIS_RAD, Lens
 from texsr.pipeline.lens_models import LENS_MODELS, lens_model
-
-from tests.oracles import lenses
 
 # Computed once with pycolmap 4.2.1: Camera(model, 772 x 502, params).img_from_cam of RAYS.
 RAYS = np.array([[0.1, -0.2, 1.0], [0.35, 0.25, 1.0], [-0.5, 0.4, 1.0]])

@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from texsr.pipeline.lens import Lens
-from texsr.pipeline.undistortion import undistort
 
 from tests.oracles import lenses
+from texsr.pipeline.lens import Lens
+from texsr.pipeline.undistortion import undistort
 
 SIZE = (96, 72)
 Picture = Callable[[np.ndarray], np.ndarray]  # rays n 2 -> values n in [0, 255]

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+
+from tests.oracles import lenses
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.colmap import read_colmap, write_colmap_text
 from texsr.pipeline.formats.shots import ShotList
 from texsr.pipeline.lens_models import LENS_MODELS
-
-from tests.oracles import lenses
 
 POINTS = np.random.default_rng(3).uniform([-0.4, -0.3, 1.2], [0.4, 0.3, 3.0], (40, 3))
 ROTATION = Rotation.from_euler("xyz", [0.2, -0.5, 2.8])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.paths import confined
 

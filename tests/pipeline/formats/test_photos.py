@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.photos import check_photo, read_mask, read_photo, read_photo_header
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats import toml_settings
 from texsr.pipeline.formats.toml_settings import CaptureToml, PhotoSet, read_capture_toml

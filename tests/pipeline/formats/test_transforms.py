@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+
+from tests.oracles import lenses
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.shots import ShotList
 from texsr.pipeline.formats.transforms import read_transforms
-
-from tests.oracles import lenses
 
 POINTS = np.random.default_rng(3).uniform([-0.4, -0.3, 1.2], [0.4, 0.3, 3.0], (40, 3))
 ROTATION = Rotation.from_euler("xyz", [0.2, -0.5, 2.8]).as_matrix()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from texsr.pipeline.camera import OPENCV_FROM_OPENGL, Camera
 from texsr.pipeline.capture import Capture, Severity
 from texsr.pipeline.errors import CaptureError
