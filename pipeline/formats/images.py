@@ -159,7 +159,13 @@ def _encode(path: Path, kind: ImageKind, stored: Stored, like: ImageHeader | Non
     image = OpenImageIO.ImageOutput.create(kind.value)
     if image is None:
         raise OSError(f"OpenImageIO was built without {kind.value}")
-    spec = _output_spec(kind, stored, like)
+    height, width, channels = stored.shape
+    spec = OpenImageIO.ImageSpec(width, height, channels, str(stored.dtype))
+    for name, value in _attributes(kind, like).items():
+        spec[name] = value
+    if like is not None and like.profile:
+        profile = np.frombuffer(like.profile, np.uint8)
+        spec.attribute("ICCProfile", OpenImageIO.TypeDesc(f"uint8[{len(profile)}]"), profile)
     done = image.open(str(path), spec)  # pyright: ignore[reportUnknownMemberType]
     if done:  # writing after a failed open crashes the process
         for top in range(0, stored.shape[0], BAND_ROWS):
@@ -172,28 +178,19 @@ def _encode(path: Path, kind: ImageKind, stored: Stored, like: ImageHeader | Non
         raise OSError(_first_line(image.geterror()) or "the encoder gave up")
 
 
-def _output_spec(
-    kind: ImageKind, stored: Stored, like: ImageHeader | None
-) -> OpenImageIO.ImageSpec:
-    height, width, channels = stored.shape
-    spec = OpenImageIO.ImageSpec(width, height, channels, str(stored.dtype))
-    spec["oiio:ColorSpace"] = "unknown"  # else chunks are added that the original may not have
+def _attributes(kind: ImageKind, like: ImageHeader | None) -> dict[str, int | str]:
+    """Say how OpenImageIO shall encode."""
+    # Without "unknown", chunks about colour are added that the original may not have.
+    chosen: dict[str, int | str] = {"oiio:ColorSpace": "unknown"}
     if like is None or not like.premultiplied:
-        spec["oiio:UnassociatedAlpha"] = 1
-    if like is not None and like.profile:
-        profile = np.frombuffer(like.profile, np.uint8)
-        spec.attribute("ICCProfile", OpenImageIO.TypeDesc(f"uint8[{len(profile)}]"), profile)
+        chosen["oiio:UnassociatedAlpha"] = 1
     match kind:
         case ImageKind.PNG:
-            spec["png:compressionLevel"] = PNG_LEVEL
-            spec["png:filter"] = PNG_FILTER_PAETH
+            return chosen | {"png:compressionLevel": PNG_LEVEL, "png:filter": PNG_FILTER_PAETH}
         case ImageKind.JPEG:
-            spec["Compression"] = f"jpeg:{JPEG_QUALITY}"
-            spec["jpeg:subsampling"] = "4:4:4"
+            return chosen | {"Compression": f"jpeg:{JPEG_QUALITY}", "jpeg:subsampling": "4:4:4"}
         case ImageKind.TIFF:
-            spec["Compression"] = "lzw"
-            spec["DateTime"] = NO_TIME
-    return spec
+            return chosen | {"Compression": "lzw", "DateTime": NO_TIME}
 
 
 def _first_line(text: str) -> str:
