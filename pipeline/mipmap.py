@@ -8,7 +8,7 @@ from jaxtyping import Float32, Float64, Int64, UInt8, UInt16
 
 Stored = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
 
-BAND_ROWS = 512
+BAND_ROWS = 256
 MAX_LEVEL = 12
 
 
@@ -21,7 +21,7 @@ class Mipmap:
     """
 
     def __init__(self, stored: Stored) -> None:
-        self._levels: list[Stored] = [stored]
+        self._levels: dict[int, Stored] = {0: stored}
         self._num_color = 3 if stored.shape[2] >= 3 else 1
 
     @property
@@ -36,8 +36,13 @@ class Mipmap:
 
     def level(self, index: int) -> Stored:
         """Give the reduction by 2 to the power of `index`; odd sizes round up."""
-        while len(self._levels) <= index:
-            self._levels.append(_halved(self._levels[-1], self._num_color))
+        if index not in self._levels:
+            # Levels in between are not kept: of a large texture, the first alone is larger than
+            # all that a picture of the whole object needs.
+            finer = max(known for known in self._levels if known < index)
+            self._levels[index] = _reduced(
+                self._levels[finer], 2 ** (index - finer), self._num_color
+            )
         return self._levels[index]
 
     def sample(
@@ -74,7 +79,7 @@ class Mipmap:
     def reduced(self, longest_tx: int) -> Stored:
         """Give the finest level whose longer side is at most `longest_tx`."""
         index = 0
-        while max(self.level(index).shape[:2]) > longest_tx:
+        while -(-max(self.height_tx, self.width_tx) // 2**index) > longest_tx:
             index += 1
         return self.level(index)
 
@@ -105,16 +110,18 @@ def _clamped(
     return [np.clip(i, 0, size - 1).astype(np.int64) for i in index]
 
 
-def _halved(stored: Stored, num_color: int) -> UInt16[np.ndarray, "H W k"]:
-    """Average 2 x 2 blocks, some rows at a time; an odd last row or column counts twice."""
+def _reduced(stored: Stored, factor: int, num_color: int) -> UInt16[np.ndarray, "H W k"]:
+    """Average square blocks, some rows at a time; beyond a border its texels repeat."""
     height, width = stored.shape[:2]
-    rows, columns = -(-height // 2), -(-width // 2)
+    rows, columns = -(-height // factor), -(-width // factor)
     out = np.empty((rows, columns, num_color), np.uint16)
-    gain = np.float32(65535 / np.iinfo(stored.dtype).max / 4)
-    for first in range(0, rows, BAND_ROWS):
-        band = stored[2 * first : 2 * (first + BAND_ROWS), :, :num_color].astype(np.float32)
-        odd = ((0, band.shape[0] % 2), (0, width % 2), (0, 0))
+    gain = np.float32(65535 / np.iinfo(stored.dtype).max / factor**2)
+    step = max(1, BAND_ROWS // factor)
+    for first in range(0, rows, step):
+        band = stored[first * factor : (first + step) * factor, :, :num_color].astype(np.float32)
+        odd = ((0, -band.shape[0] % factor), (0, columns * factor - width), (0, 0))
         band = np.pad(band, odd, mode="edge")
-        total = band[::2, ::2] + band[1::2, ::2] + band[::2, 1::2] + band[1::2, 1::2]
+        blocks = band.reshape(-1, factor, columns, factor, num_color)
+        total = blocks.sum(axis=1).sum(axis=2)
         out[first : first + len(total)] = np.rint(total * gain)
     return out

@@ -7,7 +7,7 @@ const status = document.getElementById("status");
 const wipe = document.getElementById("wipe");
 const swap = document.getElementById("swap");
 const auto = document.getElementById("auto");
-const HOME = { cameraOrbit: "0deg 75deg 78%", cameraTarget: "auto auto auto", fieldOfView: "auto" };
+const HOME = { cameraOrbit: "0deg 75deg 88%", cameraTarget: "auto auto auto", fieldOfView: "auto" };
 
 const blobUrl = (base64, type) => {
   const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
@@ -102,6 +102,7 @@ function setAuto(on) {
 
 function buildLayers() {
   const box = document.getElementById("layers");
+  box.hidden = data.layers.length < 3;
   data.layers.slice(1).forEach((layer, offset) => {
     const label = document.createElement("label");
     const input = Object.assign(document.createElement("input"),

@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64
 from texsr.pipeline.atlas import TexturedMesh
 
 STEPS = 65535
+UNPAINTED_LINEAR = 0.214  # middle grey once encoded
 UNSIGNED_SHORT, UNSIGNED_INT, FLOAT = 5123, 5125, 5126
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 
@@ -52,7 +53,7 @@ def preview_glb(
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "translation": low.tolist(), "scale": [extent] * 3}],
         "meshes": [{"primitives": primitives}],
-        "materials": [_material() for _ in atlases],
+        "materials": [_material(index >= 0) for index in atlases],
         "accessors": writer.accessors,
         "bufferViews": writer.views,
         "buffers": [{"byteLength": len(writer.data)}],
@@ -115,9 +116,10 @@ def _split(
     return unique[:, 0], charts.uv[unique[:, 1]], corner.reshape(-1)
 
 
-def _material() -> dict[str, Any]:
+def _material(textured: bool) -> dict[str, Any]:
+    shade = 1.0 if textured else UNPAINTED_LINEAR
     return {
-        "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 1], "metallicFactor": 0},
+        "pbrMetallicRoughness": {"baseColorFactor": [shade] * 3 + [1.0], "metallicFactor": 0},
         "extensions": {"KHR_materials_unlit": {}},
         "doubleSided": True,
     }

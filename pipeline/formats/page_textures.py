@@ -36,13 +36,14 @@ def page_layers(
         atlases: for each material of the model its atlas; -1: none.
         room_bytes: what all layers may take together, written as text.
     """
-    overlays = [] if provenance is None else _overlays(after, provenance, atlases)
+    old, new = ([Mipmap(texture) for texture in textures] for textures in (before, after))
+    overlays = [] if provenance is None else _overlays(new, provenance, atlases)
     room = room_bytes / BASE64_GROWTH - sum(map(_weight, overlays))
     shown: list[Layer] = []
     for longest_tx, quality in RECIPES:
         shown = [
             Layer(label=label, textures=_encoded(textures, atlases, longest_tx, quality))
-            for label, textures in (("Before", before), ("After", after))
+            for label, textures in (("Before", old), ("After", new))
         ]
         if sum(map(_weight, shown)) <= room:
             break
@@ -50,18 +51,18 @@ def page_layers(
 
 
 def _encoded(
-    textures: Sequence[Texture], atlases: Sequence[int], longest_tx: int, quality: int
+    textures: Sequence[Mipmap], atlases: Sequence[int], longest_tx: int, quality: int
 ) -> tuple[EncodedImage | None, ...]:
     return tuple(
         None
         if index < 0
-        else encode_jpeg(_eight_bit(Mipmap(textures[index]).reduced(longest_tx)), quality=quality)
+        else encode_jpeg(_eight_bit(textures[index].reduced(longest_tx)), quality=quality)
         for index in atlases
     )
 
 
 def _overlays(
-    after: Sequence[Texture],
+    after: Sequence[Mipmap],
     provenance: Sequence[UInt8[np.ndarray, "_ _ 2"]],
     atlases: Sequence[int],
 ) -> list[Layer]:
@@ -72,7 +73,7 @@ def _overlays(
             origin.append(None)
             confidence.append(None)
             continue
-        small = _eight_bit(Mipmap(after[index]).reduced(OVERLAY_TX)).astype(np.float32) / 255
+        small = _eight_bit(after[index].reduced(OVERLAY_TX)).astype(np.float32) / 255
         height, width = small.shape[:2]
         levels = provenance[index]
         rows = (np.arange(height) * levels.shape[0]) // height

@@ -1,5 +1,6 @@
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,8 +61,6 @@ def test_other_readers_see_the_same_surface(sphere, tmp_path):
 
 
 def test_uv_beyond_the_square_are_kept(sphere):
-    from dataclasses import replace
-
     moved = replace(sphere, charts=replace(sphere.charts, uv=sphere.charts.uv + 2.0))
     document, _ = chunks(preview_glb(moved, np.eye(3))[0])
     uv = document["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"]
@@ -69,10 +68,11 @@ def test_uv_beyond_the_square_are_kept(sphere):
 
 
 def test_each_material_is_a_primitive(sphere):
-    from dataclasses import replace
-
     half = (np.arange(len(sphere.mesh.faces)) % 2 - 1).astype(np.int32)
     split = replace(sphere, charts=replace(sphere.charts, material_id=half))
     data, atlases = preview_glb(split, np.eye(3))
     assert atlases == (-1, 0)
-    assert len(chunks(data)[0]["meshes"][0]["primitives"]) == 2
+    document, _ = chunks(data)
+    assert len(document["meshes"][0]["primitives"]) == 2
+    shades = [m["pbrMetallicRoughness"]["baseColorFactor"][0] for m in document["materials"]]
+    assert shades == [0.214, 1.0]  # bare faces are grey
