@@ -6,7 +6,7 @@ import glob
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def is_whole(out: Path, manifest: Manifest) -> bool:
 
 
 @contextlib.contextmanager
-def staging(out: Path, *, inside: bool = False) -> Iterator[Staging]:
+def staging(out: Path, *, inside: bool = False) -> Generator[Staging]:
     """Lock `out` and give a hidden directory beside it; whatever is left there goes at the end.
 
     Args:

@@ -1,10 +1,11 @@
 """The flow over a directory of captures."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from texsr.flows import tasks
 from texsr.flows.directory import BatchJob, BatchOutcome, Entry, Status, run_batch
@@ -56,7 +57,8 @@ def run_batch_as_flow(batch: BatchJob) -> BatchOutcome:
         capture_scale=batch.capture_scale,
         return_state=True,
     )
-    facts = state.result(raise_on_failure=False)
+    # Prefect types a state that a flow returns as the flow's result; it is the flow's state.
+    facts = cast(State[dict[str, Any]], state).result(raise_on_failure=False)
     if isinstance(facts, BaseException):
         raise facts
     return BatchOutcome(

@@ -5,7 +5,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def _finite(value: Any) -> Any:
 
 
 @contextmanager
-def answering(*, as_json: bool) -> Iterator[Answer]:
+def answering(*, as_json: bool) -> Generator[Answer]:
     """Turn what goes wrong inside into one message and the exit code that stands for it."""
     answer = Answer(as_json=as_json)
     try:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import serve
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
+from prefect.types.entrypoint import EntrypointType
 
 from texsr.flows.batch import super_resolve_directory
 from texsr.flows.directory import find_captures
@@ -40,14 +41,16 @@ def make_deployments(
     place = None if out is None else str(out.expanduser().resolve())
     schedule = _schedule(cron, interval_s)
     is_capture = next(find_captures(root), None) == root
-    run = super_resolve_capture.to_deployment(
+    run = RunnerDeployment.from_flow(
+        super_resolve_capture,
         name="texsr-run",
         parameters={"capture": str(root), "out": place},
         tags=["texsr"],
         entrypoint_type=EntrypointType.MODULE_PATH,  # runs from any directory
         **(schedule if is_capture else {}),
     )
-    batch = super_resolve_directory.to_deployment(
+    batch = RunnerDeployment.from_flow(
+        super_resolve_directory,
         name="texsr-batch",
         parameters={"root": str(root), "out": place},
         tags=["texsr"],

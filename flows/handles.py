@@ -48,7 +48,8 @@ def decode(kind: Any, data: Any) -> Any:
         return {key: decode(arguments[1], item) for key, item in data.items()}
     if is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{name: decode(hints[name], item) for name, item in data.items()})
+        values = {name: decode(hints[name], item) for name, item in data.items()}
+        return typing.cast(Any, kind)(**values)
     if isinstance(kind, type) and issubclass(kind, errors.TexsrError):
         return _decode_error(data)
     if isinstance(kind, type) and issubclass(kind, Enum | Path):

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def is_alive(owner: Owner, silent_s: float) -> bool:
 
 
 @contextlib.contextmanager
-def hold(lock: Path, what: Path) -> Iterator[None]:
+def hold(lock: Path, what: Path) -> Generator[None]:
     """Hold the lock file `lock` over `what`; take it over from an owner that died.
 
     Raises:

@@ -50,10 +50,11 @@ def _texture_path(
     atlas: Atlas, surface: TexturedMesh, written: Sequence[Path], out_dir: Path
 ) -> Path:
     """Find the texture of an atlas among the written files; invent a name for an embedded one."""
-    if atlas.path is not None:
-        matches = [path for path in written if _is_copy(path.relative_to(out_dir), atlas.path)]
+    source = atlas.path
+    if source is not None:
+        matches = [path for path in written if _is_copy(path.relative_to(out_dir), source)]
         if matches:
-            return max(matches, key=lambda p: (len(p.parts), p.suffix == atlas.path.suffix))
+            return max(matches, key=lambda path: (len(path.parts), path.suffix == source.suffix))
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in atlas.name).strip(".")
     return out_dir / f"{surface.path.stem}.{name or 'texture'}.png"
 

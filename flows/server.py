@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -23,7 +23,7 @@ START_S = 120.0
 
 
 @contextmanager
-def api_server() -> Iterator[str]:
+def api_server() -> Generator[str]:
     """Give the address of the configured server, or of one that lives as long as the block.
 
     Raises:

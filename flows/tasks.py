@@ -19,34 +19,47 @@ from texsr.flows.handles import load_sharpened, save_sharpened
 from texsr.flows.job import Job, Outcome, Stock
 from texsr.flows.words import gist, outcome_text
 
-PLAIN = {"cache_policy": NO_CACHE, "persist_result": False}
 
-
-@task(name="take-stock", task_run_name="take stock of {job.capture.name}", **PLAIN)
+@task(
+    name="take-stock",
+    task_run_name="take stock of {job.capture.name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def take_stock(job: Job) -> Stock:
     """Read the capture, hash its inputs, check the disk."""
     return run.take_stock(job, run.load(job))
 
 
-@task(name="compare-with-result", **PLAIN)
+@task(name="compare-with-result", cache_policy=NO_CACHE, persist_result=False)
 def compare_with_result(job: Job, stock: Stock) -> Outcome | None:
     """Give the result that is there if it was made of the same content."""
     return fresh_by_content(job, stock)
 
 
-@task(name="sharpen", task_run_name="sharpen {job.capture.name}", **PLAIN)
+@task(
+    name="sharpen",
+    task_run_name="sharpen {job.capture.name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def sharpen(job: Job, stock: Stock, stage: Staging) -> Path:
     """Make the new textures in the scratch directory; give the file that names them."""
     return save_sharpened(run.sharpen(job, run.load(job), stock, stage), stage.work)
 
 
-@task(name="write-result", task_run_name="write the result of {job.capture.name}", **PLAIN)
+@task(
+    name="write-result",
+    task_run_name="write the result of {job.capture.name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def write_result(job: Job, sharpened: Path, stage: Staging) -> None:
     """Write mesh, textures, provenance and report to the hidden directory."""
     run.write_result(job, run.load(job), load_sharpened(sharpened), stage)
 
 
-@task(name="publish", **PLAIN)
+@task(name="publish", cache_policy=NO_CACHE, persist_result=False)
 def publish(job: Job, stock: Stock, sharpened: Path, stage: Staging, seconds: float) -> Outcome:
     """Write the manifest and swap the result in."""
     return run.finish(job, stock, load_sharpened(sharpened), stage, seconds)

@@ -113,4 +113,4 @@ def _contains(
     slack = 1e-9
     left = np.logical_and.reduce([side > slack for side in sides])
     right = np.logical_and.reduce([side < -slack for side in sides])
-    return left | right
+    return np.logical_or(left, right)
