@@ -57,7 +57,8 @@ def comparisons(
         camera = _close_up(scene, spot, low, up, panel_px)
         if camera is None:
             continue
-        drawn = scene.draw(paints, camera, supersample=2)
+        # From so near a texel spans several pixels: one ray each is enough.
+        drawn = scene.draw(paints, camera, supersample=1)
         near = [to_integer(view.over(BACKDROP), np.dtype(np.uint8)) for view in drawn]
         panels = side_by_side([("before", near[0]), ("after", near[1])])
         pictures.append(_picture(f"surface_{number:02d}", "The same place on the surface", panels))

@@ -53,7 +53,7 @@ def preview_glb(
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "translation": low.tolist(), "scale": [extent] * 3}],
         "meshes": [{"primitives": primitives}],
-        "materials": [_material(index >= 0) for index in atlases],
+        "materials": [_material(bool(index >= 0)) for index in atlases],
         "accessors": writer.accessors,
         "bufferViews": writer.views,
         "buffers": [{"byteLength": len(writer.data)}],

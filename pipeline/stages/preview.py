@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.color import to_integer
 from texsr.pipeline.comparison import comparisons
+from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.facing import Facing, turntable
 from texsr.pipeline.formats.glb_writer import preview_glb
 from texsr.pipeline.formats.page_textures import page_layers
@@ -52,6 +53,16 @@ class PreviewSettings:
     """What the page may weigh."""
     facing: Facing = field(default_factory=Facing)
     """How the object stands; `Facing.of` takes it from the cameras."""
+
+    def __post_init__(self) -> None:
+        if self.num_frames < 1 or self.frame_px < 16 or self.crop_px < 16 or self.num_crops < 0:
+            raise SettingsError(
+                "preview",
+                found=f"{self.num_frames} frames of {self.frame_px} px and {self.num_crops} crops "
+                f"of {self.crop_px} px",
+                expected="at least 1 frame, no fewer than 0 crops, and pictures of 16 px or more",
+                remedy="leave the options out for 8 frames and 6 crops",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

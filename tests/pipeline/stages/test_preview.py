@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.scenes import Shape, make_scene
 from texsr.pipeline.color import to_integer
-from texsr.pipeline.errors import OutputError
+from texsr.pipeline.errors import OutputError, SettingsError
 from texsr.pipeline.stages.preview import (
     PreviewSettings,
     PreviewTextures,
@@ -91,3 +91,9 @@ def test_place_that_cannot_be_written_is_named(textures, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match="taken"):
         make_preview(scene.surface, compared, tmp_path / "taken", SMALL)
+
+
+@pytest.mark.parametrize("wrong", [{"num_frames": 0}, {"frame_px": 4}, {"num_crops": -1}])
+def test_settings_that_show_nothing_are_refused(wrong):
+    with pytest.raises(SettingsError, match="at least 1 frame"):
+        PreviewSettings(**wrong)
