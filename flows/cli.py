@@ -25,6 +25,7 @@ app.command("inspect")(cli_look.inspect)
 app.command()(cli_look.preview)
 app.command()(cli_look.measure)
 app.command()(cli_make.simulate)
+app.command()(cli_look.models)
 app.command()(cli_serve.serve)
 
 

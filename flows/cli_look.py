@@ -104,3 +104,25 @@ def measure(
                 facts = scoring.score_against_truth(result, truth, mask=mask, capture=capture)
                 text = scores_text(facts)
         answer.give({"status": "done", **facts}, text)
+
+
+def models(json: options.Json = False) -> None:
+    """List the models that --model knows.
+
+    Examples:
+
+        texsr models
+
+        texsr models --json
+    """
+    with answering(as_json=json) as answer:
+        from texsr.models.architectures import BUILDERS, DEFAULT
+
+        known = {name: _first_line(builder) for name, builder in BUILDERS.items()}
+        lines = [f"{name:<12} {text}" for name, text in known.items()]
+        facts = {"status": "done", "auto": DEFAULT, "models": known}
+        answer.give(facts, "\n".join([*lines, f"auto         {DEFAULT}"]))
+
+
+def _first_line(builder: object) -> str:
+    return (builder.__doc__ or "").strip().partition("\n")[0]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from texsr.flows.job import capture_root
 from texsr.flows.progress import Progress, silent
-from texsr.pipeline.stages.diagnose import Diagnosis, diagnose
+from texsr.pipeline.diagnosis import Diagnosis
+from texsr.pipeline.stages.diagnose import diagnose
 from texsr.pipeline.stages.load import LoadSettings, load_capture, load_photo
 
 

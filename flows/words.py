@@ -8,7 +8,7 @@ from texsr.flows.directory import BatchOutcome, Entry, Status
 from texsr.flows.job import Outcome
 
 if TYPE_CHECKING:
-    from texsr.pipeline.stages.diagnose import Diagnosis
+    from texsr.pipeline.diagnosis import Diagnosis
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -6,7 +6,6 @@ loses that agreement, and undoing the right mistake brings it back.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from texsr.pipeline.agreement import Fit, fit, sample_surface
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.capture import Capture, Finding, Photo, Severity, View
+from texsr.pipeline.diagnosis import AtlasFacts, Diagnosis
 from texsr.pipeline.errors import TexsrError
 from texsr.pipeline.mistakes import known_mistakes
 from texsr.pipeline.rays import RayCaster
@@ -26,47 +26,12 @@ NUM_SAMPLES = 2000
 NUM_PHOTOS = 12  # enough to tell a habit from an accident
 # A mistake is believed where undoing it brings the agreement to BELIEVED and what is missing to a
 # full agreement down to this part: a bent lens costs little agreement, a wrong pose nearly all.
-BELIEVED, MISSING_PART = 0.3, 0.6
+BELIEVED, MISSING_PART = 0.3, 0.7
 STRANGE = 0.1  # agreement that chance brings
 GOOD = 0.4
 STRANGER_PART = 1 / 3  # of the usual agreement; a photo below it shows another thing
+HARMFUL_STACKED = 0.005  # below it is what unwrapping leaves at chart borders
 INSIDE = 0.05  # share of the surface that a photo shows, if it is of any use
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtlasFacts:
-    """One atlas as it came."""
-
-    name: str
-    height_tx: int
-    width_tx: int
-    channels: int
-    bits: int
-    container: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """The health of a capture."""
-
-    mesh: str
-    cameras: str
-    num_vertices: int
-    num_faces: int
-    num_charts: int
-    size: float  # diagonal of the bounding box, capture units
-    unit_m: float | None
-    atlases: tuple[AtlasFacts, ...]
-    uv: UvFaults
-    fits: dict[str, Fit]  # by photo
-    left_out: dict[str, str]
-    worth: Worth | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether nothing was found that spoils a result."""
-        return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
 def diagnose(
@@ -270,11 +235,14 @@ def _uv_findings(uv: UvFaults) -> Iterator[Finding]:
             severity = Severity.WARNING if "unit square" in text else Severity.INFO
             yield Finding(severity=severity, where="uv", text=f"{count} {text}", remedy=remedy)
     if uv.stacked_share > 0:
+        harmful = uv.stacked_share > HARMFUL_STACKED
         yield Finding(
-            severity=Severity.WARNING,
+            severity=Severity.WARNING if harmful else Severity.INFO,
             where="uv",
-            text=f"{uv.stacked_share:.1%} of the covered texels are claimed by several faces",
-            remedy="unwrap without stacked or mirrored charts; one owner a texel gets its photos",
+            text=f"{100 * uv.stacked_share:.2g}% of the covered texels are claimed by several faces",
+            remedy="unwrap without stacked or mirrored charts; one owner a texel gets its photos"
+            if harmful
+            else "one face owns each",
         )
 
 

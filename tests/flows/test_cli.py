@@ -242,6 +242,14 @@ def test_simulate_makes_a_capture_that_runs(capture, repeater, tmp_path):
     assert bad["expected"] == "reduced or baked"
 
 
+def test_models_are_listed_with_what_they_do():
+    facts = answer("models")
+    assert facts["auto"] in facts["models"]
+    assert {"bicubic", "projection"} <= set(facts["models"])
+    said = call("models").stdout
+    assert all(text and text in said for text in facts["models"].values())
+
+
 def test_help_shows_examples_for_every_command():
     for command in app.registered_commands:
         name = command.name or command.callback.__name__

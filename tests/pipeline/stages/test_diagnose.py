@@ -175,6 +175,7 @@ def test_an_unreadable_photo_is_told_and_does_not_stop_the_examination(scene):
 def test_stacked_charts_and_empty_faces_are_counted(scene):
     stacked = diagnose(with_stacked_uvs(scene).capture)
     assert stacked.uv.stacked_share > 0.1
+    assert [f.severity for f in stacked.findings if "claimed" in f.text] == [Severity.WARNING]
     empty = diagnose(with_empty_faces(scene, count=3).capture)
     assert empty.uv.faces_without_area == 3
     assert empty.uv.stacked_share == 0
