@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.scenes import Shape, make_scene, render_atlas, waves
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import luma, to_float, to_integer
 from texsr.pipeline.errors import CaptureError
@@ -19,8 +21,6 @@ from texsr.pipeline.stages.measure import (
     spearman,
     ssim_map,
 )
-
-from tests.scenes import Shape, make_scene, make_surface, render_atlas, waves
 
 SIMULATED = Path(__file__).parents[4] / "shared" / "data" / "captures" / "simulated"
 
@@ -187,15 +187,3 @@ def test_held_out_score_sees_detail_and_not_shading():
     assert held_out_score(photo, blurred, silhouette) < 0.6
     assert held_out_score(photo, np.zeros_like(rendered), silhouette) == 0.0
     assert held_out_score(photo, rendered, np.zeros((80, 80), bool)) == 0.0
-
-
-def test_make_surface_of_a_cube_has_twelve_edges_of_seam():
-    from texsr.pipeline.seams import find_seams
-
-    mesh, charts = make_surface(Shape.CUBE, subdivisions=3)
-    scene = make_scene(Shape.CUBE, low_tx=16, cameras=[])
-    surface = replace(scene.surface, mesh=mesh, charts=charts)
-    seams = find_seams(surface, 0)
-    assert len(seams.length) == 12 * 3
-    assert seams.length.sum() == pytest.approx(12 * 2.0)
-    assert len(find_seams(surface, 1).length) == 0
