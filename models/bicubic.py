@@ -1,5 +1,6 @@
 """The honest baseline: plain bicubic enlargement; references are not looked at."""
 
+from collections.abc import Iterable
 from typing import final
 
 import torch
@@ -18,6 +19,12 @@ class Bicubic:
     scales = (2, 3, 4, 6, 8)
     overlap_tx = 4
     max_references: int | None = 0
+
+    def fitted(
+        self, samples: Iterable[tuple[Float32[Tensor, "1 3 h w"], WarpedReferences]], scale: int
+    ) -> "Bicubic":
+        """Nothing to adapt."""
+        return self
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile."""

@@ -120,18 +120,25 @@ def feathered(
 
 
 def footprints(
-    mesh: Mesh, uv_areas_tx: Float64[np.ndarray, " f"], camera: Camera
-) -> Float32[np.ndarray, " f"]:
-    """Photo px per texel and axis, for each face as the camera sees it (foreshortening included).
+    mesh: Mesh,
+    face_ids: Int32[np.ndarray, " n"],
+    uv_areas_tx: Float64[np.ndarray, " f"],
+    camera: Camera,
+) -> Float32[np.ndarray, " n"]:
+    """Photo px per texel and axis, foreshortening included, on the face under each of n points.
 
     Args:
         mesh: the surface.
-        uv_areas_tx: area of each face on the texel plane, tx^2.
+        face_ids: face of each point; repeats are looked up once.
+        uv_areas_tx: area of each face of the mesh on the texel plane, tx^2.
         camera: the view's.
     """
-    px, depth = camera.project(mesh.vertices)
-    a, b, c = (px[mesh.faces[:, corner]] for corner in range(3))
+    faces, point = np.unique(face_ids, return_inverse=True)
+    corners = mesh.vertices[mesh.faces[faces].reshape(-1)]
+    px, depth = camera.project(corners)
+    a, b, c = px.reshape(-1, 3, 2).transpose(1, 0, 2)
     cross = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
-    front = (depth[mesh.faces] > 0).all(axis=1) & (uv_areas_tx > 0)
-    ratio = np.divide(np.abs(cross) / 2, uv_areas_tx, out=np.zeros_like(uv_areas_tx), where=front)
-    return np.sqrt(ratio).astype(np.float32)
+    area = uv_areas_tx[faces]
+    front = (depth.reshape(-1, 3) > 0).all(axis=1) & (area > 0)
+    ratio = np.divide(np.abs(cross) / 2, area, out=np.zeros(len(faces)), where=front)
+    return np.sqrt(ratio).astype(np.float32)[point.reshape(-1)]

@@ -1,0 +1,192 @@
+"""One atlas through all stages: calibrate, select, then tile by tile into a memory-mapped result."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+from torch import Tensor
+
+from texsr.flows.calibration import Calibration, calibrate
+from texsr.flows.facts import Tally, atlas_record
+from texsr.flows.scene import Scene
+from texsr.flows.tiles import TileInput, TileSource
+from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.record import AtlasRecord
+from texsr.pipeline.resample import resize
+from texsr.pipeline.seams import find_seams
+from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
+from texsr.pipeline.stages.plan import tile_size_tx
+from texsr.pipeline.stages.select import Selection, select
+from texsr.pipeline.stages.superresolve import Upscaler, superresolve
+from texsr.pipeline.tile import Region, Tile, plan_tiles
+
+SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
+NUM_SAMPLES = 10
+BACKGROUND_OVERLAP_TX = 4
+MIN_EVIDENCE = 0.5
+
+OFF, UNSEEN, INVENTED, TRANSFERRED, PHOTO_BACKED = range(5)
+
+
+@final
+class AtlasJob:
+    """One atlas of a scene."""
+
+    def __init__(
+        self, scene: Scene, index: int, upscaler: Upscaler, scale: int, work_dir: Path
+    ) -> None:
+        self.scene, self.index, self.scale = scene, index, scale
+        self.upscaler, self.work_dir = upscaler, work_dir
+        self.atlas = scene.capture.surface.atlases[index]
+        self.low_shape = self.atlas.height_tx, self.atlas.width_tx
+        self.high_shape = self.low_shape[0] * scale, self.low_shape[1] * scale
+        self.tally = Tally()
+
+    def run(self, device: str) -> tuple[np.memmap, np.memmap, AtlasRecord]:
+        """Give the new atlas, its provenance and what happened."""
+        scene = self.scene
+        wanted = self._num_references()
+        with scene.timed("calibrate"):
+            calibration = calibrate(scene, self.index)
+        with scene.timed("select"):
+            selection = select(calibration.views, calibration.covered, wanted)
+        source = TileSource(
+            scene, self.index, self.scale, calibration, selection if wanted != 0 else None
+        )
+        with scene.timed("fit"):
+            self.upscaler = self.upscaler.fitted(self._samples(source, calibration), self.scale)
+        high, origin = self._create()
+        self._tiles(source, high, origin, device)
+        with scene.timed("bake"):
+            points = seam_points(find_seams(scene.capture.surface, self.index), *self.high_shape)
+            agree_across_seams(high, points, self.atlas.num_color)
+        with scene.timed("measure"):
+            record = atlas_record(
+                scene, self.index, high, self.tally, calibration, selection, self.scale
+            )
+        return high, origin, record
+
+    def _num_references(self) -> int | None:
+        limit, asked = self.upscaler.max_references, self.scene.settings.references
+        if asked is None or limit is None:
+            return limit if asked is None else asked
+        return min(asked, limit)
+
+    def _samples(
+        self, source: TileSource, calibration: Calibration
+    ) -> Iterator[tuple[Tensor, object]]:
+        """Give tiles spread over the atlas, at fixed places, with their references."""
+        cells = list(plan_tiles(*self.low_shape, size_tx=SAMPLE_TX, overlap_tx=0))
+        share = [_share_covered(calibration, tile.core) for tile in cells]
+        full = [tile for tile, part in zip(cells, share, strict=True) if part > 0.3]
+        step = max(1, -(-len(full) // NUM_SAMPLES))
+        for tile in full[step // 2 :: step]:
+            made = source.prepare(tile.core)
+            if made is not None and made.references is not None:
+                yield made.low[None], made.references
+
+    def _create(self) -> tuple[np.memmap, np.memmap]:
+        channels = self.atlas.stored.shape[2]
+        high = np.memmap(
+            self.work_dir / f"high_{self.index}.raw",
+            dtype=self.atlas.stored.dtype,
+            mode="w+",
+            shape=(*self.high_shape, channels),
+        )
+        origin = np.memmap(
+            self.work_dir / f"origin_{self.index}.raw",
+            dtype=np.uint8,
+            mode="w+",
+            shape=(*self.high_shape, 2),
+        )
+        return high, origin
+
+    def _plan(self, calibration: Calibration) -> list[Tile]:
+        upscaler, settings = self.upscaler, self.scene.settings
+        views = int((np.stack([v.weight > 0 for v in calibration.views]).any(axis=(1, 2))).sum())
+        size = settings.tile_size_tx or tile_size_tx(
+            low_shape=self.low_shape,
+            scale=self.scale,
+            overlap_tx=upscaler.overlap_tx,
+            bytes_per_texel=upscaler.bytes_per_texel(min(views, 12)),
+            budget=settings.memory_mb * 2**20 // 2,
+        )
+        return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=upscaler.overlap_tx))
+
+    def _tiles(self, source: TileSource, high: np.memmap, origin: np.memmap, device: str) -> None:
+        """Work through the tiles; the next one is prepared while one is upscaled."""
+        tiles = self._plan(source.calibration)
+        self.tally.num_tiles = len(tiles)
+        with ThreadPoolExecutor(1) as pool:
+            ahead: Future[TileInput | None] = pool.submit(source.prepare, tiles[0].padded)
+            for number, tile in enumerate(tiles):
+                with self.scene.timed("reference"):
+                    made = ahead.result()
+                if number + 1 < len(tiles):
+                    ahead = pool.submit(source.prepare, tiles[number + 1].padded)
+                with self.scene.timed("superresolve"):
+                    self._one(tile, made, high, origin, device)
+                self.scene.progress("superresolve", number + 1, len(tiles))
+
+    def _one(
+        self,
+        tile: Tile,
+        made: TileInput | None,
+        high: np.memmap,
+        origin: np.memmap,
+        device: str,
+    ) -> None:
+        core = tile.core.scaled(self.scale)
+        background = self._background(tile.core)
+        if made is None:
+            high[core.slices] = background
+            return
+        color, confidence, evidence = superresolve(
+            made.low, made.references, self.upscaler, self.scale, device
+        )
+        inner = core.relative_to(tile.padded.scaled(self.scale))
+        filled = fill_gutter(color.permute(1, 2, 0).numpy(), made.covered, inner)
+        on_chart = filled.near[..., None]
+        stored = to_integer(_channels(filled.color, self.atlas.num_color), high.dtype)
+        background[..., : self.atlas.num_color] = np.where(
+            on_chart, stored, background[..., : self.atlas.num_color]
+        )
+        high[core.slices] = background
+        level = _levels(made, evidence)[inner.slices]
+        self.tally.add(level)
+        origin[core.slices] = np.stack(
+            [level, np.rint(confidence.numpy()[inner.slices] * 255.0).astype(np.uint8)], axis=-1
+        )
+
+    def _background(self, core: Region) -> np.ndarray:
+        """The stored atlas enlarged bicubically: what stands off the charts, and alpha everywhere."""
+        around = core.grown(BACKGROUND_OVERLAP_TX).intersected(self.atlas.region)
+        low = to_float(self.atlas.stored[around.slices])
+        enlarged = resize(low, height=around.height * self.scale, width=around.width * self.scale)
+        inner = core.relative_to(around).scaled(self.scale)
+        return to_integer(enlarged[inner.slices], self.atlas.stored.dtype)
+
+
+def _share_covered(calibration: Calibration, region: Region) -> float:
+    factor = calibration.per_low
+    rows = slice(int(region.y * factor), int((region.y + region.height) * factor) or 1)
+    columns = slice(int(region.x * factor), int((region.x + region.width) * factor) or 1)
+    part = calibration.covered[rows, columns]
+    return float(part.mean()) if part.size else 0.0
+
+
+def _channels(color: Float32[np.ndarray, "H W 3"], num_color: int) -> Float32[np.ndarray, "H W c"]:
+    return color if num_color == 3 else color.mean(axis=2, keepdims=True)
+
+
+def _levels(made: TileInput, evidence: Float32[Tensor, "H W"]) -> np.ndarray:
+    """Provenance of every texel; see the design's list."""
+    level: Bool[np.ndarray, "H W"] = np.where(
+        evidence.numpy() >= MIN_EVIDENCE, np.uint8(PHOTO_BACKED), np.uint8(INVENTED)
+    )
+    level = np.where(made.seen, level, np.uint8(UNSEEN))
+    return np.where(made.covered, level, np.uint8(OFF)).astype(np.uint8)

@@ -1,0 +1,108 @@
+"""What is told of an atlas after it is done."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from texsr.flows.calibration import Calibration
+from texsr.flows.scene import Scene
+from texsr.pipeline.record import AtlasRecord, ViewRecord
+from texsr.pipeline.stages.measure import seam_error
+from texsr.pipeline.stages.plan import worth
+from texsr.pipeline.stages.select import Selection
+
+ALPHA_RULE = "enlarged bicubically, neither sharpened nor read as opacity"
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Texels by provenance, counted as tiles are finished."""
+
+    num_tiles: int = 0
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(5, np.int64))
+
+    def add(self, level: UInt8[np.ndarray, "H W"]) -> None:
+        """Count a tile."""
+        self.counts += np.bincount(level.reshape(-1), minlength=5)
+
+    @property
+    def covered(self) -> int:
+        """Texels on the charts."""
+        return int(self.counts[1:].sum())
+
+    def share(self, level: int) -> float:
+        """Share of a level among the texels on the charts."""
+        return float(self.counts[level] / max(self.covered, 1))
+
+
+def atlas_record(
+    scene: Scene,
+    index: int,
+    high: np.memmap,
+    tally: Tally,
+    calibration: Calibration,
+    selection: Selection,
+    scale: int,
+) -> AtlasRecord:
+    """Gather what happened to one atlas."""
+    surface = scene.capture.surface
+    atlas = surface.atlases[index]
+    finest = _finest(calibration)
+    ours = surface.charts.material_id == index
+    area = float(scene.mesh.face_areas()[ours].sum())
+    texels = float(scene.uv_areas[ours].sum()) * atlas.height_tx * atlas.width_tx
+    density = (texels / area) ** 0.5 if area > 0 else 0.0
+    return AtlasRecord(
+        name=atlas.name,
+        low_size_tx=(atlas.height_tx, atlas.width_tx),
+        high_size_tx=(high.shape[0], high.shape[1]),
+        bits=atlas.stored.dtype.itemsize * 8,
+        alpha=ALPHA_RULE if atlas.has_alpha else "",
+        share_covered=tally.covered / float(high.shape[0] * high.shape[1]),
+        share_unseen=tally.share(1),
+        share_photo_backed=tally.share(4),
+        tx_per_unit=(density, density * scale),
+        seam_error=(
+            seam_error(surface, index, atlas.stored),
+            seam_error(surface, index, high),
+        ),
+        num_tiles=tally.num_tiles,
+        stacked_texels=0,
+        worth=worth(finest, scale=scale, grid_per_low=calibration.per_low),
+        views=_view_records(calibration, selection),
+    )
+
+
+def _finest(calibration: Calibration) -> Float32[np.ndarray, " n"]:
+    finest = np.zeros(calibration.covered.shape, np.float32)
+    for view in calibration.views:
+        np.maximum(finest, view.px_per_texel, out=finest)
+    return finest[calibration.covered]
+
+
+def _view_records(calibration: Calibration, selection: Selection) -> tuple[ViewRecord, ...]:
+    covered = calibration.covered
+    total = max(int(covered.sum()), 1)
+    best = np.full(covered.shape, -1, np.int32)
+    highest = np.zeros(covered.shape, np.float32)
+    for k, view in enumerate(calibration.views):
+        share = selection.share(k, covered.shape)
+        weight = view.weight * view.px_per_texel**2 * np.float32(view.fit.trust) * share
+        better = weight > highest
+        best[better], highest[better] = k, weight[better]
+    sharpest = max((view.fit.sharpness for view in calibration.views), default=0.0) or 1.0
+    return tuple(
+        ViewRecord(
+            name=view.name,
+            used=bool((selection.allowed[k].any()) and view.weight.any()),
+            reason=selection.reasons[k],
+            share_seen=float((view.weight[covered] > 0).sum() / total),
+            share_best=float((best[covered] == k).sum() / total),
+            trust=view.fit.trust,
+            shift_px=view.fit.median_shift_px,
+            noise=view.fit.noise * 255.0,
+            sharpness=max(view.fit.sharpness / sharpest, 1e-3),
+        )
+        for k, view in enumerate(calibration.views)
+    )

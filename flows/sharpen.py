@@ -1,0 +1,122 @@
+"""The stages of a run, composed: a capture in, sharpened atlases out. No Prefect, no files but the work directory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from texsr.flows.atlas_job import AtlasJob
+from texsr.flows.progress import Progress, silent
+from texsr.flows.scene import Scene
+from texsr.flows.settings import RunSettings
+from texsr.models import load_upscaler, names
+from texsr.pipeline.capture import Capture, Finding, Severity
+from texsr.pipeline.errors import DependencyError, SettingsError
+from texsr.pipeline.record import AtlasRecord, RunRecord
+from texsr.pipeline.stages.superresolve import Upscaler, check_scale
+
+LOW_WORTH_PX = 0.3  # photo px per output texel below which little can be gained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sharpened:
+    """The new atlases, parallel to the capture's, and what happened."""
+
+    textures: tuple[np.memmap, ...]  # H W C, stored dtype
+    provenance: tuple[np.memmap, ...]  # H W 2 uint8: level, confidence
+    record: RunRecord
+
+
+def sharpen(
+    capture: Capture,
+    settings: RunSettings,
+    work_dir: Path,
+    progress: Progress = silent,
+) -> Sharpened:
+    """Super-resolve every atlas of a capture.
+
+    Args:
+        capture: what was loaded.
+        settings: of the run.
+        work_dir: an empty directory on a disk that holds the results.
+        progress: told of each stage.
+    """
+    device = choose_device(settings.device)
+    upscaler = build_upscaler(settings.model)
+    scale = check_scale(upscaler, settings.scale)
+    scene = Scene(capture, settings, progress)
+    done = [
+        AtlasJob(scene, index, upscaler, scale, work_dir).run(device)
+        for index in range(len(capture.surface.atlases))
+    ]
+    records = [record for _, _, record in done]
+    return Sharpened(
+        textures=tuple(high for high, _, _ in done),
+        provenance=tuple(origin for _, origin, _ in done),
+        record=RunRecord(
+            capture=str(capture.root),
+            mesh=capture.surface.path.name,
+            cameras=str(capture.cameras_path),
+            model=upscaler.name,
+            device=device,
+            scale=scale,
+            version=version("texsr"),
+            atlases=tuple(records),
+            left_out=capture.left_out,
+            findings=capture.findings + tuple(worth_findings(records)),
+            timings_s=scene.timings_s,
+        ),
+    )
+
+
+def build_upscaler(model: str) -> Upscaler:
+    """Build the upscaler that `--model` names.
+
+    Raises:
+        SettingsError: no such model.
+    """
+    try:
+        return load_upscaler(model)
+    except KeyError:
+        raise SettingsError(
+            "--model",
+            found=f"'{model}'",
+            expected=", ".join(("auto", *names())),
+            remedy="see `texsr models`",
+        ) from None
+
+
+def choose_device(wanted: str) -> str:
+    """Give the device to run on.
+
+    Raises:
+        DependencyError: CUDA was asked for and is not there.
+    """
+    import torch
+
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise DependencyError(
+            "--device",
+            found="no CUDA device",
+            expected="one, since --device cuda asks for it",
+            remedy="use --device auto, or install the CUDA build of PyTorch and its driver",
+        )
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+def worth_findings(records: list[AtlasRecord]) -> Iterator[Finding]:
+    """Warn where the photos hold hardly more than the atlas."""
+    for record in records:
+        median = record.worth.px_per_texel.median
+        if median < LOW_WORTH_PX:
+            yield Finding(
+                severity=Severity.WARNING,
+                where=record.name,
+                text=f"the photos hold only {median:.2f} px per output texel: little can be gained",
+                remedy=f"use a smaller --scale (they fill about {record.worth.fillable_scale:.1f}), "
+                "or closer photos",
+            )

@@ -1,0 +1,127 @@
+"""Everything that an upscaler gets for one tile: low texels and references."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+from torch import Tensor
+
+from texsr.flows.calibration import REACH_TX, Calibration
+from texsr.flows.scene import Scene
+from texsr.pipeline.references import Reference, Warped, stack
+from texsr.pipeline.stages.rasterize import rasterize
+from texsr.pipeline.stages.reference import SeenTexels, spread, warp
+from texsr.pipeline.stages.select import Selection
+from texsr.pipeline.stages.visibility import SurfacePoints, feathered, footprints, look
+from texsr.pipeline.tile import Region
+
+HIGH_REACH_TX = (
+    2.0  # high texels this far off a chart are filled too: filtering finds surface there
+)
+MIN_WEIGHT = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TileInput:
+    """What an upscaler gets, and which of the high texels matter."""
+
+    low: Float32[Tensor, "3 h w"]
+    references: Warped | None
+    covered: Bool[np.ndarray, "H W"]
+    seen: Bool[np.ndarray, "H W"]  # by at least one reference
+
+
+@final
+class TileSource:
+    """Prepares the tiles of one atlas."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        atlas_index: int,
+        scale: int,
+        calibration: Calibration,
+        selection: Selection | None,
+    ) -> None:
+        """Take what is fixed for the atlas; `selection` None: no references."""
+        self.scene, self.atlas_index, self.scale = scene, atlas_index, scale
+        self.calibration, self.selection = calibration, selection
+        self.atlas = scene.capture.surface.atlases[atlas_index]
+        self.low_shape = self.atlas.height_tx, self.atlas.width_tx
+        self.high_shape = self.low_shape[0] * scale, self.low_shape[1] * scale
+        self.uv_areas_tx = scene.uv_areas * float(self.high_shape[0] * self.high_shape[1])
+
+    def prepare(self, region: Region) -> TileInput | None:
+        """Gather what one padded tile needs; None where no chart lies in it."""
+        surface = self.scene.capture.surface
+        high = rasterize(
+            surface,
+            self.atlas_index,
+            self.high_shape,
+            region.scaled(self.scale),
+            conservative_tx=HIGH_REACH_TX,
+        )
+        if not high.covered.any():
+            return None
+        low = torch.from_numpy(self.atlas.color(region)).permute(2, 0, 1).contiguous()
+        references = self._references(region, self.scene.points(high))
+        seen = np.zeros(high.covered.shape, bool)
+        for reference in references:
+            seen |= (reference.weight > MIN_WEIGHT).numpy()
+        trust = [self.calibration.views[r.view_index].fit.trust for r in references]
+        return TileInput(
+            low=low, references=stack(references, trust), covered=high.covered, seen=seen
+        )
+
+    def _references(self, region: Region, points: SurfacePoints) -> list[Reference]:
+        if self.selection is None:
+            return []
+        low = self.scene.points(
+            rasterize(
+                self.scene.capture.surface,
+                self.atlas_index,
+                self.low_shape,
+                region,
+                conservative_tx=REACH_TX,
+            )
+        )
+        references: list[Reference] = []
+        for index in range(len(self.scene.cameras)):
+            if self.selection.allowed[index].any():
+                reference = self._reference(index, region, low, points)
+                if reference is not None:
+                    references.append(reference)
+        return references
+
+    def _reference(
+        self, index: int, region: Region, low: SurfacePoints, high: SurfacePoints
+    ) -> Reference | None:
+        assert self.selection is not None
+        camera, photo = self.scene.cameras[index], self.scene.photos[index]
+        sight = look(low, camera, self.scene.caster, photo.valid)
+        if not sight.seen.any():
+            return None
+        covered = low.texels.covered
+        seen, cosine = np.zeros(covered.shape, bool), np.zeros(covered.shape, np.float32)
+        seen[covered], cosine[covered] = sight.seen, sight.cosine
+        share = self.selection.share(index, self.low_shape)[region.slices]
+        weight, cosine_high = spread(
+            SeenTexels(weight=feathered(seen, covered) * share, cosine=cosine, covered=covered),
+            self.scale,
+        )
+        inside = torch.from_numpy(high.texels.covered)
+        if not bool((weight[inside] > MIN_WEIGHT).any()):
+            return None
+        return warp(
+            index,
+            camera,
+            self.calibration.views[index].fit,
+            photo,
+            high.position,
+            inside,
+            footprints(self.scene.mesh, high.face_id, self.uv_areas_tx, camera),
+            weight,
+            cosine_high,
+        )

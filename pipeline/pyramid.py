@@ -1,0 +1,111 @@
+"""A photo at several resolutions, sampled at scattered pixels without aliasing. Home of PyTorch's sampler."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Float64, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.pipeline.capture import Photo
+
+MIN_FINER = 1.15  # photo px per texel above which a photo is reduced before it is sampled
+
+
+@final
+class PhotoPyramid:
+    """A photo and its halves. Level l has photo pixels of 2^l x 2^l."""
+
+    def __init__(self, photo: Photo) -> None:
+        self.valid: Bool[np.ndarray, "h w"] = photo.valid
+        color = torch.from_numpy(np.array(photo.color))
+        self._levels: list[UInt8[Tensor, "3 h w"]] = [color.permute(2, 0, 1).contiguous()]
+        self._lock = threading.Lock()
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory held, with all the levels that may come."""
+        return int(self._levels[0].numel() * 4 / 3) + self.valid.nbytes
+
+    def luma(self) -> Float32[np.ndarray, "h w"]:
+        """Luma in [0, 1] of the full photo."""
+        weights = torch.tensor([0.299, 0.587, 0.114]) / 255.0
+        return torch.einsum("c,chw->hw", weights, self._levels[0].float()).numpy()
+
+    def sample(
+        self, px: Float64[np.ndarray, "n 2"], px_per_texel: Float32[np.ndarray, " n"]
+    ) -> Float32[Tensor, "n 3"]:
+        """Sample bicubically at pixels; photos finer than the texels are averaged first.
+
+        Args:
+            px: (x, y) on the full photo; pixel (0, 0) is centred at (0.5, 0.5).
+            px_per_texel: how many photo px a texel spans, per axis.
+        """
+        place = torch.from_numpy(px)
+        if len(px) == 0 or float(px_per_texel.max()) <= MIN_FINER:
+            return self._at(0, place)
+        lod = torch.log2(torch.from_numpy(px_per_texel).clamp_min(1.0))
+        lower = lod.floor().long()
+        color = torch.zeros(len(px), 3)
+        for level in range(int(lower.max()) + 2):
+            share = (1.0 - (lod - level).abs()).clamp_min(0.0)
+            chosen = torch.nonzero(share > 0)[:, 0]
+            if len(chosen):
+                color[chosen] += self._at(level, place[chosen]) * share[chosen, None]
+        return color
+
+    def _level(self, level: int) -> UInt8[Tensor, "3 h w"]:
+        with self._lock:
+            while len(self._levels) <= level and min(self._levels[-1].shape[1:]) > 1:
+                finer = self._levels[-1].float()[None]
+                half = functional.avg_pool2d(finer, 2, ceil_mode=True, count_include_pad=False)
+                self._levels.append(half[0].round().to(torch.uint8))
+        return self._levels[min(level, len(self._levels) - 1)]
+
+    def _at(self, level: int, px: Float64[Tensor, "n 2"]) -> Float32[Tensor, "n 3"]:
+        """Sample one level; only the part that is needed is turned into floats."""
+        if len(px) == 0:
+            return torch.zeros(0, 3)
+        plane = self._level(level)
+        height, width = plane.shape[1:]
+        scaled = px * (0.5**level)
+        left, top = (int(v) - 3 for v in scaled.amin(0).floor().tolist())
+        right, bottom = (int(v) + 4 for v in scaled.amax(0).ceil().tolist())
+        left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+        right, bottom = max(min(right, width), left + 1), max(min(bottom, height), top + 1)
+        crop = plane[:, top:bottom, left:right].float()[None] / 255.0
+        corner = torch.tensor([left, top], dtype=torch.float64)
+        size = torch.tensor([right - left, bottom - top], dtype=torch.float64)
+        grid = ((scaled - corner) * (2.0 / size) - 1.0).float()
+        sampled = functional.grid_sample(
+            crop, grid[None, None], mode="bicubic", padding_mode="border", align_corners=False
+        )
+        return sampled[0, :, 0].T
+
+
+@final
+class PhotoStore:
+    """Photos by view index, loaded when wanted; the least used go when the budget is spent."""
+
+    def __init__(self, load: Callable[[int], Photo], *, budget_bytes: int) -> None:
+        self._load, self._budget = load, budget_bytes
+        self._held: OrderedDict[int, PhotoPyramid] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __getitem__(self, view_index: int) -> PhotoPyramid:
+        with self._lock:
+            if view_index in self._held:
+                self._held.move_to_end(view_index)
+                return self._held[view_index]
+            pyramid = PhotoPyramid(self._load(view_index))
+            self._held[view_index] = pyramid
+            while len(self._held) > 1 and self._total() > self._budget:
+                self._held.popitem(last=False)
+            return pyramid
+
+    def _total(self) -> int:
+        return sum(pyramid.size_bytes for pyramid in self._held.values())

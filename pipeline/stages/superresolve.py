@@ -1,0 +1,109 @@
+"""Tiles and their references through an upscaler.
+
+The protocol is declared here, by its consumer; whatever satisfies it by structure can be used.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from texsr.pipeline.errors import SettingsError
+from texsr.pipeline.references import Cropped, Warped
+
+
+class UpscaledTile(Protocol):
+    """What comes out of an upscaler."""
+
+    @property
+    def high(self) -> Float32[Tensor, "b 3 H W"]:
+        """Colour, not clipped."""
+        ...
+
+    @property
+    def confidence(self) -> Float32[Tensor, "b 1 H W"]:
+        """[0, 1]; falls with the expected error."""
+        ...
+
+    @property
+    def evidence(self) -> Float32[Tensor, "b 1 H W"]:
+        """[0, 1]; share of the detail that photos decided."""
+        ...
+
+
+class Upscaler(Protocol):
+    """A model that makes a tile `scale` times larger with the help of references."""
+
+    @property
+    def name(self) -> str:
+        """As reports call it."""
+        ...
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Scales it can do."""
+        ...
+
+    @property
+    def overlap_tx(self) -> int:
+        """How far around a low texel it looks: with this much around a tile, the tiling does not show."""
+        ...
+
+    @property
+    def max_references(self) -> int | None:
+        """References it wants per cell of the surface; None: all."""
+        ...
+
+    def bytes_per_texel(self, num_references: int) -> int:
+        """Working memory per high texel of a tile, its inputs included."""
+        ...
+
+    def fitted(
+        self, samples: Iterable[tuple[Float32[Tensor, "1 3 h w"], Any]], scale: int
+    ) -> "Upscaler":
+        """The upscaler, adapted to what some tiles of this capture show of its photos."""
+        ...
+
+    def __call__(
+        self, low: Float32[Tensor, "b 3 h w"], references: Any, scale: int
+    ) -> UpscaledTile:
+        """Super-resolve tiles; references is a `Warped`, a `Cropped`, or None."""
+        ...
+
+
+def check_scale(upscaler: Upscaler, scale: float) -> int:
+    """Give the scale as the upscaler takes it.
+
+    Raises:
+        SettingsError: it cannot do this scale.
+    """
+    if scale not in upscaler.scales:
+        known = ", ".join(str(s) for s in upscaler.scales)
+        raise SettingsError(
+            "--scale",
+            found=f"{scale:g}",
+            expected=f"one of {known} for model '{upscaler.name}'",
+            remedy="use 2 or 4, or name a model with an arbitrary-scale head",
+        )
+    return int(scale)
+
+
+def superresolve(
+    low: Float32[Tensor, "3 h w"],
+    references: Warped | Cropped | None,
+    upscaler: Upscaler,
+    scale: int,
+    device: str,
+) -> tuple[Float32[Tensor, "3 H W"], Float32[Tensor, "H W"], Float32[Tensor, "H W"]]:
+    """Super-resolve one tile.
+
+    Returns:
+        Colour in [0, 1], confidence, evidence, on the CPU.
+    """
+    moved = references.to(device) if isinstance(references, Warped) else references
+    upscaled = upscaler(low[None].to(device), moved, scale)
+    color = upscaled.high[0].clamp(0.0, 1.0)
+    assert bool(torch.isfinite(color).all()), f"{upscaler.name} gave numbers that are not finite"
+    return color.cpu(), upscaled.confidence[0, 0].cpu(), upscaled.evidence[0, 0].cpu()
