@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from jaxtyping import Float64, Int64, Shaped
 
 from texsr.pipeline.formats.gltf_container import Gltf
 from texsr.pipeline.formats.json_node import JsonNode
@@ -12,7 +13,7 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 MAX_SPARSE_COUNT = 1 << 24  # rows without a buffer cost the file nothing
 
 
-def read_accessor(gltf: Gltf, index: int, *, kind: str) -> np.ndarray:
+def read_accessor(gltf: Gltf, index: int, *, kind: str) -> Float64[np.ndarray, "n w"]:
     """Read an accessor.
 
     Args:
@@ -21,7 +22,7 @@ def read_accessor(gltf: Gltf, index: int, *, kind: str) -> np.ndarray:
         kind: "SCALAR", "VEC2" or "VEC3", which it has to be.
 
     Returns:
-        float64, integers mapped to [0, 1] or [-1, 1] where the accessor is normalised; n w.
+        A row an element; integers are mapped to [0, 1] or [-1, 1] where it is normalised.
 
     Raises:
         CaptureError: another type, or bytes outside of the buffer view.
@@ -54,7 +55,9 @@ def _component(node: JsonNode) -> np.dtype:
     return np.dtype(_COMPONENTS[code])
 
 
-def _rows(gltf: Gltf, node: JsonNode, component: np.dtype, shape: tuple[int, int]) -> np.ndarray:
+def _rows(
+    gltf: Gltf, node: JsonNode, component: np.dtype, shape: tuple[int, int]
+) -> Shaped[np.ndarray, "n w"]:
     """Look at the rows of an accessor, or of a part of a sparse one, in their buffer."""
     view = node["bufferView"].index()
     data = gltf.view(view)
@@ -70,7 +73,7 @@ def _rows(gltf: Gltf, node: JsonNode, component: np.dtype, shape: tuple[int, int
     return np.ndarray(shape, component, data, start, (stride, component.itemsize))
 
 
-def _sparse_rows(gltf: Gltf, sparse: JsonNode, count: int) -> np.ndarray:
+def _sparse_rows(gltf: Gltf, sparse: JsonNode, count: int) -> Int64[np.ndarray, " n"]:
     indices = sparse["indices"]
     rows = _rows(gltf, indices, _component(indices), (sparse["count"].index(), 1))[:, 0]
     if rows.dtype.kind != "u" or (rows >= count).any() or (np.diff(rows.astype(int)) <= 0).any():
@@ -78,7 +81,7 @@ def _sparse_rows(gltf: Gltf, sparse: JsonNode, count: int) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def _decoded(stored: np.ndarray, *, normalized: bool) -> np.ndarray:
+def _decoded(stored: Shaped[np.ndarray, "n w"], *, normalized: bool) -> Float64[np.ndarray, "n w"]:
     values = stored.astype(np.float64)
     if not normalized or stored.dtype.kind == "f":
         return values

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Shaped, UInt8, UInt16
 
 from texsr.pipeline.atlas import ImageKind
 from texsr.pipeline.errors import CaptureError, OutputError
@@ -102,7 +102,7 @@ def write_image(
         _encode(part, kind, stored, like)
 
 
-def drop_pages(rows: np.ndarray) -> None:
+def drop_pages(rows: Shaped[np.ndarray, "..."]) -> None:
     """Give the memory under a part of a memory map back to the system; the file keeps the data.
 
     Does nothing for other arrays, nor where the system has no such call.

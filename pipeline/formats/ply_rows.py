@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64, Num
 
 from texsr.pipeline.errors import CaptureError
 
@@ -62,7 +62,7 @@ class Column:
     """The values of a property, row after row; `lengths` says how many each row has."""
 
     values: Float64[np.ndarray, " k"]
-    lengths: np.ndarray  # n int64
+    lengths: Int64[np.ndarray, " n"]
 
 
 Table = dict[str, Column]
@@ -250,7 +250,7 @@ def _row_type(where: str, file: BinaryIO, element: Element, order: str) -> np.dt
     return np.dtype([(name, kind, (length,)) for name, kind, length in fields])
 
 
-def _even_column(values: np.ndarray) -> Column:
+def _even_column(values: Num[np.ndarray, "n k"]) -> Column:
     lengths = np.full(len(values), values.shape[1], np.int64)
     return Column(values=values.reshape(-1).astype(np.float64), lengths=lengths)
 
