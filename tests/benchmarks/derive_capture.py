@@ -64,11 +64,11 @@ def _masked(capture: Capture, out: Path) -> Named:
         inside = scene.draw([unpainted], view.camera, supersample=1)[0].hit
         noise = noise_picture(rng, *inside.shape)
         color = np.where(inside[..., None], load_photo(view).color, noise)
-        _save_photo(out / "images" / view.name, color)
-        mask = out / "masks" / f"{view.name}.png"
+        _save_photo(out / "images" / _name(view), color)
+        mask = out / "masks" / f"{_name(view)}.png"
         mask.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.where(inside, np.uint8(255), np.uint8(0))).save(mask)
-    return [(view.name, view.camera) for view in capture.views]
+    return [(_name(view), view.camera) for view in capture.views]
 
 
 def _decoys(views: list[View], other: Capture, out: Path) -> Named:
@@ -115,14 +115,19 @@ def _copied(views: Iterable[View], out: Path) -> Named:
     """Take photos over as they are, where their lens allows it."""
     named: Named = []
     for view in views:
-        target = out / "images" / view.name
+        target = out / "images" / _name(view)
         target.parent.mkdir(parents=True, exist_ok=True)
         if view.lens.is_pinhole:
             shutil.copyfile(view.photo_path, target)
         else:
             _save_photo(target, load_photo(view).color)
-        named.append((view.name, view.camera))
+        named.append((_name(view), view.camera))
     return named
+
+
+def _name(view: View) -> str:
+    """Name a photo as COLMAP does: relative to images/."""
+    return view.name.removeprefix("images/")
 
 
 def _save_photo(path: Path, color: np.ndarray) -> None:
