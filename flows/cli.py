@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command()(cli_run.run)
 app.command()(cli_run.batch)
 app.command("inspect")(cli_look.inspect)
+app.command()(cli_look.plan)
 app.command()(cli_look.preview)
 app.command()(cli_look.measure)
 app.command()(cli_make.simulate)

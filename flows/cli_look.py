@@ -1,4 +1,4 @@
-"""`texsr inspect`, `preview` and `measure`: looking without changing."""
+"""`texsr inspect`, `plan`, `preview`, `measure` and `models`: looking without changing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +47,45 @@ def inspect(
         healthy = diagnosis.healthy
         facts = {"status": "healthy" if healthy else "ill", **encode(diagnosis)}
         answer.give(facts, diagnosis_text(diagnosis), code=0 if healthy else FAILED)
+
+
+def plan(
+    capture: options.CaptureArg,
+    out: options.Out = None,
+    scale: options.Scale = None,
+    model: options.Model = "auto",
+    references: options.References = None,
+    tile_size: options.TileSize = None,
+    exclude: options.Exclude = None,
+    json: options.Json = False,
+) -> None:
+    """Say what a run will take, and whether the photos hold more than the atlas does.
+
+    Nothing is written. Photos are read, so this takes some seconds.
+
+    Examples:
+
+        texsr plan vase
+
+        texsr plan vase --scale 2 --json | jq .disk_mb
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows.handles import encode
+        from texsr.flows.job import settle
+        from texsr.flows.planning import plan_run
+        from texsr.flows.words import plan_text
+
+        settings = options.make_settings(
+            scale=scale,
+            model=model,
+            references=references,
+            tile_size=tile_size,
+            exclude=exclude,
+        )
+        job = settle(capture, settings, out=out, force=True, capture_scale=scale is None)
+        with ProgressBars() as progress:
+            planned = plan_run(job, progress)
+        answer.give({"status": "done", **encode(planned)}, plan_text(planned))
 
 
 def preview(

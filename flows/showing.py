@@ -27,11 +27,13 @@ from texsr.pipeline.stages.preview import (
     make_preview,
 )
 
+REPORT_CROPS = 3  # each takes half a second
+
 
 def report_pictures(capture: Capture, textures: Sequence[Texture]) -> list[Picture]:
     """Give before/after crops of where a run changed the most."""
     before = [atlas.stored for atlas in capture.surface.atlases]
-    settings = PreviewSettings(facing=_facing(capture))
+    settings = PreviewSettings(num_crops=REPORT_CROPS, facing=_facing(capture))
     return change_pictures(capture.surface, before, textures, settings)
 
 

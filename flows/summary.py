@@ -2,10 +2,8 @@
 
 from typing import Any
 
+from texsr.pipeline.capture import Finding, Severity
 from texsr.pipeline.record import AtlasRecord, RunRecord
-
-# Below this the photos hold so little that the result can hardly be better than an enlargement.
-POOR_PX_PER_TEXEL = 0.3
 
 
 def summarise(record: RunRecord) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def summarise(record: RunRecord) -> dict[str, Any]:
         "share_photo_backed": _over_surface(record, [a.share_photo_backed for a in record.atlases]),
         "share_unseen": _over_surface(record, [a.share_unseen for a in record.atlases]),
         "px_per_texel": px_per_texel,
-        "warnings": _warnings(record, px_per_texel),
+        "warnings": [_warning(f) for f in record.findings if f.severity is not Severity.INFO],
     }
 
 
@@ -41,13 +39,6 @@ def _covered(atlas: AtlasRecord) -> float:
     return atlas.share_covered * height * width
 
 
-def _warnings(record: RunRecord, px_per_texel: float) -> list[str]:
-    warnings = [f"{f.where}: {f.text}" for f in record.findings if f.severity.value != "info"]
-    if px_per_texel < POOR_PX_PER_TEXEL:
-        fillable = max((atlas.worth.fillable_scale for atlas in record.atlases), default=1.0)
-        warnings.append(
-            f"the photos hold {px_per_texel:.2f} px per output texel, less than "
-            f"{POOR_PX_PER_TEXEL:g}: expect little more than an enlargement; "
-            f"they fill about x{fillable:.1f}; use closer photos or a smaller --scale"
-        )
-    return warnings
+def _warning(finding: Finding) -> str:
+    remedy = f"; {finding.remedy}" if finding.remedy else ""
+    return f"{finding.where}: {finding.text}{remedy}"

@@ -9,6 +9,8 @@ from texsr.flows.job import Outcome
 
 if TYPE_CHECKING:
     from texsr.pipeline.diagnosis import Diagnosis
+    from texsr.pipeline.record import Worth
+    from texsr.pipeline.stages.plan import RunPlan
 
 
 def outcome_text(outcome: Outcome) -> str:
@@ -101,5 +103,33 @@ def diagnosis_text(diagnosis: "Diagnosis") -> str:
         f"{one.severity.value}: {one.where}: {one.text}" + (f"; {one.remedy}" if one.remedy else "")
         for one in diagnosis.findings
     ]
+    if diagnosis.worth is not None:
+        lines.append(_worth_text(diagnosis.worth))
     lines.append("healthy" if diagnosis.healthy else "not fit to run as it is")
     return "\n".join(lines)
+
+
+def plan_text(plan: "RunPlan") -> str:
+    """Say what a run will take, and what the photos can give."""
+    lines: list[str] = []
+    for atlas in plan.atlases:
+        low, high, worth = atlas.low_size_tx, atlas.high_size_tx, atlas.worth
+        lines += [
+            f"{atlas.name}: {low[1]} x {low[0]} -> {high[1]} x {high[0]} texels in "
+            f"{atlas.num_tiles} tiles of {atlas.tile_size_tx}, {atlas.num_references} photos",
+            f"  {_worth_text(worth)}",
+        ]
+    lines.append(
+        f"about {plan.seconds:.0f} s, {plan.peak_memory_mb / 1000:.1f} GB of memory, "
+        f"{plan.disk_mb / 1000:.2f} GB of disk at the height"
+    )
+    return "\n".join(lines)
+
+
+def _worth_text(worth: "Worth") -> str:
+    spread = worth.px_per_texel
+    return (
+        f"{spread.median:.2f} photo px per output texel ({spread.p10:.2f} to {spread.p90:.2f}); "
+        f"the photos fill x{worth.fillable_scale:.1f}; "
+        f"{worth.share_gaining:.0%} of the surface can gain"
+    )

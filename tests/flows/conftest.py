@@ -14,7 +14,7 @@ import texsr.flows
 from tests.scenes import Shape, make_scene, orbit, write_scene
 from texsr.flows.progress import Progress
 from texsr.flows.settings import RunSettings
-from texsr.pipeline.capture import Capture
+from texsr.pipeline.capture import Capture, Finding
 from texsr.pipeline.record import AtlasRecord, RunRecord, Spread, ViewRecord, Worth
 
 
@@ -43,7 +43,7 @@ class Repeater:
 
     calls: int = 0
     meddle: Callable[[Capture, Path], None] = lambda capture, work: None
-    px_per_texel: float = 0.8
+    findings: tuple[Finding, ...] = ()
     seen: list[RunSettings] = field(default_factory=list)
 
     def __call__(
@@ -75,7 +75,7 @@ class Repeater:
             version="test",
             atlases=tuple(records),
             left_out=capture.left_out,
-            findings=capture.findings,
+            findings=(*capture.findings, *self.findings),
             timings_s={"repeat": 0.01},
         )
         return Sharpened(
@@ -87,7 +87,7 @@ class Repeater:
     def _record(
         self, name: str, low: tuple[int, ...], high: tuple[int, ...], capture: Capture
     ) -> AtlasRecord:
-        spread = Spread(p10=0.1, median=self.px_per_texel, p90=2.0)
+        spread = Spread(p10=0.1, median=0.8, p90=2.0)
         facts: dict[str, Any] = {"share_seen": 0.9, "share_best": 0.3, "trust": 1.0}
         views = tuple(
             ViewRecord(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.flows.conftest import contents
 from tests.scenes import write_scene
 from texsr.flows.cli import app
 from texsr.flows.manifest import is_result
+from texsr.pipeline.capture import Finding, Severity
 
 TEXSR = [sys.executable, "-c", "from texsr.flows.cli import main; main()"]
 
@@ -44,11 +46,12 @@ def test_run_says_where_the_result_is_what_ran_and_which_photos(capture, repeate
     assert "fresh" in call("run", capture).stdout
 
 
-def test_run_warns_where_photos_hold_little(capture, repeater):
-    repeater.px_per_texel = 0.2
+def test_run_warns_of_what_was_found(capture, repeater):
+    warning = Finding(severity=Severity.WARNING, where="atlas", text="little", remedy="come closer")
+    repeater.findings = (warning, replace(warning, severity=Severity.INFO, text="by the way"))
     said = call("run", capture).stdout
-    assert "warning: the photos hold 0.20 px per output texel" in said
-    assert "smaller --scale" in said
+    assert "warning: atlas: little; come closer" in said
+    assert "by the way" not in said
 
 
 def test_run_answers_programs_with_one_object(capture, repeater):
@@ -195,6 +198,7 @@ def test_inspect_tells_a_healthy_capture_from_an_ill_one(capture):
     assert facts["status"] == "healthy"
     assert facts["num_faces"] > 0
     assert len(facts["fits"]) == 3
+    assert facts["worth"]["px_per_texel"]["median"] > 0
     assert "healthy" in call("inspect", capture).stdout
     images = sorted((capture / "images").iterdir())
     images[0].unlink()
@@ -219,6 +223,21 @@ def test_measure_scores_against_a_truth_and_against_excluded_photos(capture, rep
 def test_measure_needs_something_to_score_against(capture, repeater):
     call("run", capture)
     assert "--exclude" in answer("measure", capture / "texsr", code=2)["remedy"]
+
+
+def test_plan_says_what_a_run_takes_and_writes_nothing(capture):
+    before = contents(capture)
+    facts = answer("plan", capture, "--scale", 2)
+    assert facts["atlases"][0]["high_size_tx"] == [32, 32]
+    assert facts["atlases"][0]["worth"]["fillable_scale"] > 0
+    assert facts["disk_mb"] > 0
+    assert facts["seconds"] > 0
+    finer = answer("plan", capture, "--scale", 4)["atlases"][0]["worth"]["px_per_texel"]
+    coarse = facts["atlases"][0]["worth"]["px_per_texel"]
+    assert coarse["median"] == pytest.approx(2 * finer["median"])
+    assert "photo px per output texel" in call("plan", capture).stdout
+    assert contents(capture) == before
+    assert answer("plan", capture, "--model", "nope", code=2)["where"] == "--model"
 
 
 def test_preview_shows_a_result_and_leaves_it_fresh(capture, repeater):
