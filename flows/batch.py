@@ -1,10 +1,9 @@
 """The flow over a directory of captures."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from texsr.flows import tasks
@@ -20,7 +19,7 @@ def super_resolve_directory(
     out: Path | None = None,
     force: bool = False,
     capture_scale: bool = False,
-) -> State[dict[str, Any]]:
+) -> Any:  # a State, which Prefect unwraps for who calls the flow
     """Super-resolve every capture below `root`, and go on past a bad one.
 
     Returns:
@@ -57,8 +56,7 @@ def run_batch_as_flow(batch: BatchJob) -> BatchOutcome:
         capture_scale=batch.capture_scale,
         return_state=True,
     )
-    # Prefect types a state that a flow returns as the flow's result; it is the flow's state.
-    facts = cast(State[dict[str, Any]], state).result(raise_on_failure=False)
+    facts = state.result(raise_on_failure=False)
     if isinstance(facts, BaseException):
         raise facts
     return BatchOutcome(

@@ -30,12 +30,13 @@ app.command()(cli_look.models)
 app.command()(cli_serve.serve)
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         from texsr.flows.manifest import texsr_version
 
         typer.echo(f"texsr {texsr_version()}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
