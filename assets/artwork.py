@@ -42,7 +42,7 @@ def paint_side(px: float, extent: Extent, rng: np.random.Generator) -> Canvas:
     for index, panel in enumerate(PANELS):
         panel(brush, index * width, width, rng)
     _meander(brush, foot - 0.30, 0.13)
-    brush.box(0, foot - 0.12, brush.width, 0.2, INK)
+    brush.box(0.0, foot - 0.12, brush.width, 0.2, INK)
     brush.line(_level(brush, foot - 0.135), INK, 0.008)
     return brush.finished(rng)
 
@@ -100,7 +100,7 @@ def _level(brush: Brush, y: float) -> Line:
 
 def _neck(brush: Brush) -> None:
     """Ink at the rim, rings, a row of dots, and drops pointing down."""
-    brush.box(0, 0, brush.width, 0.06, INK)
+    brush.box(0.0, 0.0, brush.width, 0.06, INK)
     for y in (0.085, 0.10, 0.205, 0.215):
         brush.line(_level(brush, y), INK, 0.007)
     for x in np.arange(0.5, 120) * brush.width / 120:
@@ -140,7 +140,7 @@ def _waves(brush: Brush, top: float, bottom: float) -> None:
     """Rows of overlapping fans of arcs."""
     count = 44
     radius = brush.width / count / 2
-    brush.box(0, top, brush.width, bottom - top, WASH)
+    brush.box(0.0, top, brush.width, bottom - top, WASH)
     rows = int(np.ceil((bottom - top) / (radius * 0.5))) + 2
     arc = np.linspace(np.pi, 2 * np.pi, 24)
     for row in range(rows):
@@ -155,8 +155,8 @@ def _waves(brush: Brush, top: float, bottom: float) -> None:
                     brush.polygon(np.concatenate([fan, [[x + radius, y + radius]]]), GLAZE)
                     brush.polygon(np.concatenate([fan, [[x - radius, y + radius]]]), GLAZE)
                 brush.line(fan, INK, 0.007)
-    brush.box(0, bottom, brush.width, 1.0, GLAZE)
-    brush.box(0, top - 0.2, brush.width, 0.2, GLAZE)
+    brush.box(0.0, bottom, brush.width, 1.0, GLAZE)
+    brush.box(0.0, top - 0.2, brush.width, 0.2, GLAZE)
 
 
 def _meander(brush: Brush, y: float, height: float) -> None:

@@ -5,6 +5,7 @@ z axis; its side is cut into five charts, its bottom, lid and knob are a disc ea
 function of the place on the surface, so charts agree across seams and run on into their gutters.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh
 from texsr.pipeline.mesh import Charts, Mesh, label_charts
 from texsr.pipeline.mipmap import bilinear
 from texsr.pipeline.texture_plane import bands
+from texsr.pipeline.tile import Region
 
 OVERSAMPLING = 2  # of the canvases that are painted
 LOBES, LOBE_DEPTH = 5, 0.03
+BARE = 214  # grey of texels off the charts
 DECIMALS = 6  # of coordinates: a thousandth of a texel, and a mesh file half the size
 
 Canvas = UInt8[np.ndarray, "y x 3"]
@@ -34,8 +37,9 @@ def make_jar(size_tx: int, rng: np.random.Generator, *, paint: bool = True) -> T
     """
     patches, side = lay_out()
     mesh, charts = _assemble(patches, side)
-    blank = np.full((size_tx, size_tx, 3), 214, np.uint8)
-    stored = _painted(patches, side, blank, rng) if paint else blank
+    stored = np.full((size_tx, size_tx, 3), BARE, np.uint8)
+    if paint:
+        stored = _painted(patches, side, size_tx, rng)
     atlas = Atlas(name="atlas.png", path=None, kind=ImageKind.PNG, stored=stored)
     return TexturedMesh(path=Path("jar.obj"), mesh=mesh, charts=charts, atlases=(atlas,))
 
@@ -91,10 +95,10 @@ def _grid_faces(rows: int, columns: int) -> Int32[np.ndarray, "f 3"]:
 
 
 def _painted(
-    patches: list[Patch], side: float, blank: Canvas, rng: np.random.Generator
-) -> UInt8[np.ndarray, "h w 3"]:
+    patches: list[Patch], side: float, size: int, rng: np.random.Generator
+) -> UInt8[np.ndarray, "s s 3"]:
     """Fill every chart and its gutter from the paintings, area-averaged."""
-    size = len(blank)
+    atlas = np.full((size, size, 3), BARE, np.uint8)
     painters = (paint_side, paint_lid, paint_bottom, paint_knob)
     for index, painter in enumerate(painters):
         shown = [patch for patch in patches if patch.canvas == index]
@@ -104,18 +108,28 @@ def _painted(
         extent = (2 * np.pi, profile.total) if index == 0 else (2 * radius, 2 * radius)
         canvas = painter(px, extent, rng)
         for patch in shown:
-            _transfer(patch, canvas, px, blank, side)
-    return blank
+            for region, color in _transferred(patch, canvas, px, size, side):
+                atlas[region.slices] = color
+    return atlas
 
 
-def _transfer(patch: Patch, canvas: Canvas, px: float, atlas: Canvas, side: float) -> None:
-    """Copy a painting into the rectangle of a chart."""
-    size = len(atlas)
+def _transferred(
+    patch: Patch, canvas: Canvas, px: float, size: int, side: float
+) -> Iterator[tuple[Region, UInt8[np.ndarray, "_ _ 3"]]]:
+    """Resample a painting to the rectangle of a chart, band by band.
+
+    Args:
+        patch: the chart.
+        canvas: the painting.
+        px: of the painting, per unit.
+        size: rows and columns of the atlas.
+        side: of the layout plane, in units.
+    """
     left, bottom, right, top = (edge / side * size for edge in patch.bounds())
     x = np.arange(max(int(left), 0), min(int(np.ceil(right)), size))
     first = max(int(size - top), 0)
     last = min(int(np.ceil(size - bottom)), size)
-    for rows in bands(last - first, max(len(x), 1)):
+    for rows in bands(last - first, len(x)):
         y = np.arange(first + rows.start, first + rows.stop)
         total: Float32[np.ndarray, "n 3"] = np.zeros((len(y) * len(x), 3), np.float32)
         for dy, dx in np.ndindex(OVERSAMPLING, OVERSAMPLING):
@@ -123,4 +137,5 @@ def _transfer(patch: Patch, canvas: Canvas, px: float, atlas: Canvas, side: floa
             place = np.stack([at_x.ravel(), size - at_y.ravel()], axis=1) * side / size
             total += bilinear(canvas, patch.on_canvas(place) * px, 3)
         color = np.rint(total * (255 / OVERSAMPLING**2)).astype(np.uint8)
-        atlas[y[0] : y[-1] + 1, x[0] : x[-1] + 1] = color.reshape(len(y), len(x), 3)
+        region = Region(x=int(x[0]), y=int(y[0]), width=len(x), height=len(y))
+        yield region, color.reshape(len(y), len(x), 3)

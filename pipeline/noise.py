@@ -4,6 +4,7 @@ from io import BytesIO
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
+
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.color import to_integer
 

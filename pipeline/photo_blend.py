@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.mipmap import bilinear
 from texsr.pipeline.rays import RayCaster
 from texsr.pipeline.texture_plane import TexturePlane, bands, texel_centres
 
-Shot = tuple[Camera, UInt8[np.ndarray, "h w 3"]]
+Shot = tuple[Camera, UInt8[np.ndarray, "_ _ 3"]]  # photos may differ in size
 
 MIN_COSINE = 0.15
 EDGE_PX = 1.0  # what lies nearer to the border of a photo is not taken from it

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8, UInt16
+
 from texsr.pipeline.color import to_float
 
 if TYPE_CHECKING:

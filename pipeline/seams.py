@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
+
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.mesh import Charts
 

@@ -5,6 +5,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8, UInt16
+
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.noise import (

@@ -5,6 +5,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8, UInt16
+
 from texsr.pipeline.atlas import TexturedMesh, texel_to_uv
 from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.rays import RayCaster

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float32, Float64
+
 from texsr.pipeline.camera import Camera
 
 NEWTON_STEPS = 12
@@ -20,7 +21,7 @@ def widened(camera: Camera, k1: float) -> Camera:
     high = np.ceil(straight.max(axis=0)).astype(int) + 1
     width, height = (int(side) for side in high - low)
     frame = camera.cropped(x=int(low[0]), y=int(low[1]), width=width, height=height)
-    return frame.scaled(OVERSAMPLING)
+    return frame.scaled(float(OVERSAMPLING))
 
 
 def bent(

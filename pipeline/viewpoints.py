@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float64
+
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.mesh import Charts, Mesh
 

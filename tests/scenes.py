@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 from PIL import Image
 from scipy.spatial.transform import Rotation
+
 from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh, uv_to_texel
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.capture import Capture, Photo, View
@@ -211,7 +212,7 @@ def render_photo(
     Returns:
         colour on black, and the pixels that the surface fills entirely. Both sides are drawn.
     """
-    fine = camera.scaled(supersample)
+    fine = camera.scaled(float(supersample))
     depth = np.full((fine.height_px, fine.width_px), np.inf)
     points = np.zeros((*depth.shape, 3))
     px, z = fine.project(mesh.vertices)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from texsr.pipeline.atlas import texel_to_uv
-from texsr.pipeline.color import to_float
 
 from tests.scenes import (
     Shape,
@@ -20,6 +18,8 @@ from tests.scenes import (
     write_scene,
     write_truth,
 )
+from texsr.pipeline.atlas import texel_to_uv
+from texsr.pipeline.color import to_float
 
 
 @pytest.mark.parametrize("shape", list(Shape))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8, UInt16
+
 from texsr.pipeline.atlas import TexturedMesh, uv_to_texel
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import luma, to_float, to_integer
@@ -25,7 +26,9 @@ from texsr.pipeline.mipmap import bilinear
 from texsr.pipeline.resample import resize_rows
 from texsr.pipeline.seams import find_seams
 
-Stored = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
+# Of any size: that those of one comparison agree is checked, not assumed.
+Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
+Mask = Bool[np.ndarray, "_ _"]
 Plane = Float64[np.ndarray, "h w"]
 
 BAND_TEXELS = 2_000_000
@@ -60,9 +63,7 @@ class Scores:
         return None if self.bicubic is None else self.result.psnr_y - self.bicubic.psnr_y
 
 
-def measure(
-    high: Stored, truth: Stored, mask: Bool[np.ndarray, "h w"], *, low: Stored | None = None
-) -> Scores:
+def measure(high: Stored, truth: Stored, mask: Mask, *, low: Stored | None = None) -> Scores:
     """Score an atlas on the texels of a mask; see the rules at the top of this file.
 
     Args:
@@ -244,7 +245,7 @@ def _grown(rows: slice, height: int) -> slice:
     return slice(max(rows.start - SSIM_RADIUS, 0), min(rows.stop + SSIM_RADIUS, height))
 
 
-def _check_sizes(high: Stored, truth: Stored, mask: Bool[np.ndarray, "h w"]) -> None:
+def _check_sizes(high: Stored, truth: Stored, mask: Mask) -> None:
     sizes = [f"{image.shape[1]} x {image.shape[0]}" for image in (high, truth, mask)]
     if len(set(sizes)) > 1:
         raise CaptureError(

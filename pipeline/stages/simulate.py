@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
+
 from texsr.pipeline.atlas import ImageKind, TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.color import to_integer
@@ -32,7 +33,7 @@ from texsr.pipeline.studio import Studio
 from texsr.pipeline.texture_plane import TexturePlane, bands, with_gutter
 from texsr.pipeline.viewpoints import around, px_per_texel
 
-Stored = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
+Stored = UInt8[np.ndarray, "_ _ c"] | UInt16[np.ndarray, "_ _ c"]  # truth or low
 Progress = Callable[[str, int, int], None]
 
 GUTTER_TX = 16
@@ -132,7 +133,7 @@ def place_cameras(
         per_px = px_per_texel(surface.mesh, surface.charts, unit, size_tx=size_tx)
         wanted = settings.px_per_texel / per_px if per_px > 0 else MAX_PHOTO_PX
         side = int(np.clip(round(wanted), MIN_PHOTO_PX, MAX_PHOTO_PX))
-    return [camera.scaled(side) for camera in unit]
+    return [camera.scaled(float(side)) for camera in unit]
 
 
 def write_photos(

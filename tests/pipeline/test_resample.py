@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from texsr.pipeline.resample import apply_separable, bicubic_matrix, resize, resize_rows
 
 SIZES = st.integers(1, 70)

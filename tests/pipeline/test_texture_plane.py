@@ -2,11 +2,11 @@
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+
+from tests.scenes import Shape, make_scene, with_empty_faces, with_stacked_uvs
 from texsr.pipeline import texture_plane
 from texsr.pipeline.atlas import uv_to_texel
 from texsr.pipeline.texture_plane import TexturePlane, bands, texel_centres, with_gutter
-
-from tests.scenes import Shape, make_scene, with_empty_faces, with_stacked_uvs
 
 
 def test_coverage_is_where_texel_centres_lie_on_charts():

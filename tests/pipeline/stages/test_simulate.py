@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.scenes import Scene, Shape, make_scene, render_photo, waves, write_scene
 from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import OutputError, SettingsError
@@ -15,8 +17,6 @@ from texsr.pipeline.formats.meshes import read_textured_mesh
 from texsr.pipeline.resample import resize
 from texsr.pipeline.simulation import CameraFile, LowAtlas, SimulateSettings
 from texsr.pipeline.stages.simulate import place_cameras, simulate, simulate_surface
-
-from tests.scenes import Scene, Shape, make_scene, render_photo, waves, write_scene
 
 SMALL = SimulateSettings(num_photos=3, photo_size_px=80)
 PERFECT = replace(SMALL, exposure=0.0, white_balance=0.0, noise=0.0, pose_error_px=0.0)
