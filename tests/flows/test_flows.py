@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -147,3 +149,14 @@ def test_a_schedule_fires_with_no_server_configured(scene, tmp_path):
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
     assert is_result(vase / "texsr")
+    address = re.search(r"server at (http://127\.0\.0\.1:\d+)", log.read_text())
+    assert address is not None
+    gone = time.monotonic() + 30
+    while time.monotonic() < gone:
+        try:
+            urllib.request.urlopen(f"{address[1]}/api/health", timeout=5).close()
+        except OSError:
+            break
+        time.sleep(0.5)
+    else:
+        pytest.fail("the server outlives the command that started it")
