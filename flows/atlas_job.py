@@ -1,13 +1,14 @@
 """One atlas through all stages: calibrate, select, then tile by tile into a memory-mapped result."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from texsr.flows.calibration import Calibration, calibrate
@@ -20,7 +21,7 @@ from texsr.pipeline.resample import resize
 from texsr.pipeline.seams import find_seams
 from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
 from texsr.pipeline.stages.plan import tile_size_tx
-from texsr.pipeline.stages.select import Selection, select
+from texsr.pipeline.stages.select import select
 from texsr.pipeline.stages.superresolve import Upscaler, superresolve
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
@@ -28,6 +29,7 @@ SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
 NUM_SAMPLES = 10
 BACKGROUND_OVERLAP_TX = 4
 MIN_EVIDENCE = 0.5
+WORKERS = 2  # tiles in flight; each runs PyTorch on one thread
 
 OFF, UNSEEN, INVENTED, TRANSFERRED, PHOTO_BACKED = range(5)
 
@@ -60,7 +62,8 @@ class AtlasJob:
         with scene.timed("fit"):
             self.upscaler = self.upscaler.fitted(self._samples(source, calibration), self.scale)
         high, origin = self._create()
-        self._tiles(source, high, origin, device)
+        with scene.timed("superresolve"):
+            self._tiles(source, high, origin, device)
         with scene.timed("bake"):
             points = seam_points(find_seams(scene.capture.surface, self.index), *self.high_shape)
             agree_across_seams(high, points, self.atlas.num_color)
@@ -113,54 +116,42 @@ class AtlasJob:
             scale=self.scale,
             overlap_tx=upscaler.overlap_tx,
             bytes_per_texel=upscaler.bytes_per_texel(min(views, 12)),
-            budget=settings.memory_mb * 2**20 // 2,
+            budget=settings.memory_mb * 2**20 // 2 // WORKERS,
         )
         return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=upscaler.overlap_tx))
 
     def _tiles(self, source: TileSource, high: np.memmap, origin: np.memmap, device: str) -> None:
-        """Work through the tiles; the next one is prepared while one is upscaled."""
+        """Work through the tiles, as many at a time as there are cores (two at most)."""
         tiles = self._plan(source.calibration)
         self.tally.num_tiles = len(tiles)
-        with ThreadPoolExecutor(1) as pool:
-            ahead: Future[TileInput | None] = pool.submit(source.prepare, tiles[0].padded)
-            for number, tile in enumerate(tiles):
-                with self.scene.timed("reference"):
-                    made = ahead.result()
-                if number + 1 < len(tiles):
-                    ahead = pool.submit(source.prepare, tiles[number + 1].padded)
-                with self.scene.timed("superresolve"):
-                    self._one(tile, made, high, origin, device)
+        bake = partial(self._bake, source, high, origin, device)
+        with ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool:
+            for number, level in enumerate(pool.map(bake, tiles)):
+                self.tally.add(level)
                 self.scene.progress("superresolve", number + 1, len(tiles))
 
-    def _one(
-        self,
-        tile: Tile,
-        made: TileInput | None,
-        high: np.memmap,
-        origin: np.memmap,
-        device: str,
-    ) -> None:
+    def _bake(
+        self, source: TileSource, high: np.memmap, origin: np.memmap, device: str, tile: Tile
+    ) -> UInt8[np.ndarray, "H W"]:
+        """Make one tile and write its core; tiles own their texels, so none waits for another."""
+        made = source.prepare(tile.padded)
         core = tile.core.scaled(self.scale)
-        background = self._background(tile.core)
-        if made is None:
-            high[core.slices] = background
-            return
-        color, confidence, evidence = superresolve(
-            made.low, made.references, self.upscaler, self.scale, device
-        )
-        inner = core.relative_to(tile.padded.scaled(self.scale))
-        filled = fill_gutter(color.permute(1, 2, 0).numpy(), made.covered, inner)
-        on_chart = filled.near[..., None]
-        stored = to_integer(_channels(filled.color, self.atlas.num_color), high.dtype)
-        background[..., : self.atlas.num_color] = np.where(
-            on_chart, stored, background[..., : self.atlas.num_color]
-        )
-        high[core.slices] = background
-        level = _levels(made, evidence)[inner.slices]
-        self.tally.add(level)
-        origin[core.slices] = np.stack(
-            [level, np.rint(confidence.numpy()[inner.slices] * 255.0).astype(np.uint8)], axis=-1
-        )
+        texels = self._background(tile.core)
+        level = np.zeros((core.height, core.width), np.uint8)
+        if made is not None:
+            color, confidence, evidence = superresolve(
+                made.low, made.references, self.upscaler, self.scale, device
+            )
+            inner = core.relative_to(tile.padded.scaled(self.scale))
+            filled = fill_gutter(color.permute(1, 2, 0).numpy(), made.covered, inner)
+            count = self.atlas.num_color
+            stored = to_integer(_channels(filled.color, count), high.dtype)
+            np.copyto(texels[..., :count], stored, where=filled.near[..., None])
+            level = _levels(made, evidence)[inner.slices]
+            trusted = np.rint(confidence.numpy()[inner.slices] * 255.0).astype(np.uint8)
+            origin[core.slices] = np.stack([level, np.where(level > OFF, trusted, 0)], axis=-1)
+        high[core.slices] = texels
+        return level
 
     def _background(self, core: Region) -> np.ndarray:
         """The stored atlas enlarged bicubically: what stands off the charts, and alpha everywhere."""
@@ -169,6 +160,11 @@ class AtlasJob:
         enlarged = resize(low, height=around.height * self.scale, width=around.width * self.scale)
         inner = core.relative_to(around).scaled(self.scale)
         return to_integer(enlarged[inner.slices], self.atlas.stored.dtype)
+
+
+def _one_thread() -> None:
+    """Let PyTorch use the calling thread alone: the tiles in flight are the parallelism."""
+    torch.set_num_threads(1)
 
 
 def _share_covered(calibration: Calibration, region: Region) -> float:
@@ -183,10 +179,9 @@ def _channels(color: Float32[np.ndarray, "H W 3"], num_color: int) -> Float32[np
     return color if num_color == 3 else color.mean(axis=2, keepdims=True)
 
 
-def _levels(made: TileInput, evidence: Float32[Tensor, "H W"]) -> np.ndarray:
-    """Provenance of every texel; see the design's list."""
-    level: Bool[np.ndarray, "H W"] = np.where(
-        evidence.numpy() >= MIN_EVIDENCE, np.uint8(PHOTO_BACKED), np.uint8(INVENTED)
-    )
+def _levels(made: TileInput, evidence: Float32[Tensor, "H W"]) -> UInt8[np.ndarray, "H W"]:
+    """Provenance of every texel."""
+    backed = evidence.numpy() >= MIN_EVIDENCE
+    level = np.where(backed, np.uint8(PHOTO_BACKED), np.uint8(INVENTED))
     level = np.where(made.seen, level, np.uint8(UNSEEN))
     return np.where(made.covered, level, np.uint8(OFF)).astype(np.uint8)

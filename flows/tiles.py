@@ -12,7 +12,7 @@ from texsr.flows.calibration import REACH_TX, Calibration
 from texsr.flows.scene import Scene
 from texsr.pipeline.references import Reference, Warped, stack
 from texsr.pipeline.stages.rasterize import rasterize
-from texsr.pipeline.stages.reference import SeenTexels, spread, warp
+from texsr.pipeline.stages.reference import LowSight, TileSurface, tile_surface, warp
 from texsr.pipeline.stages.select import Selection
 from texsr.pipeline.stages.visibility import SurfacePoints, feathered, footprints, look
 from texsr.pipeline.tile import Region
@@ -20,7 +20,6 @@ from texsr.pipeline.tile import Region
 HIGH_REACH_TX = (
     2.0  # high texels this far off a chart are filled too: filtering finds surface there
 )
-MIN_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,16 +65,17 @@ class TileSource:
         if not high.covered.any():
             return None
         low = torch.from_numpy(self.atlas.color(region)).permute(2, 0, 1).contiguous()
-        references = self._references(region, self.scene.points(high))
+        surface = tile_surface(high.positions(self.scene.mesh), high.covered)
+        references = self._references(region, surface)
         seen = np.zeros(high.covered.shape, bool)
         for reference in references:
-            seen |= (reference.weight > MIN_WEIGHT).numpy()
+            seen |= (reference.weight > 0).numpy()
         trust = [self.calibration.views[r.view_index].fit.trust for r in references]
         return TileInput(
             low=low, references=stack(references, trust), covered=high.covered, seen=seen
         )
 
-    def _references(self, region: Region, points: SurfacePoints) -> list[Reference]:
+    def _references(self, region: Region, surface: TileSurface) -> list[Reference]:
         if self.selection is None:
             return []
         low = self.scene.points(
@@ -90,38 +90,37 @@ class TileSource:
         references: list[Reference] = []
         for index in range(len(self.scene.cameras)):
             if self.selection.allowed[index].any():
-                reference = self._reference(index, region, low, points)
-                if reference is not None:
-                    references.append(reference)
+                sight = self._look(index, region, low)
+                made = sight and warp(
+                    index,
+                    self.scene.cameras[index],
+                    self.calibration.views[index].fit,
+                    self.scene.photos[index],
+                    surface,
+                    sight,
+                )
+                if made:
+                    references.append(made)
         return references
 
-    def _reference(
-        self, index: int, region: Region, low: SurfacePoints, high: SurfacePoints
-    ) -> Reference | None:
+    def _look(self, index: int, region: Region, low: SurfacePoints) -> LowSight | None:
+        """Find what a view sees of the low texels of a tile; None where that is nothing."""
         assert self.selection is not None
-        camera, photo = self.scene.cameras[index], self.scene.photos[index]
-        sight = look(low, camera, self.scene.caster, photo.valid)
+        camera = self.scene.cameras[index]
+        sight = look(low, camera, self.scene.caster, self.scene.photos[index].valid)
         if not sight.seen.any():
             return None
         covered = low.texels.covered
-        seen, cosine = np.zeros(covered.shape, bool), np.zeros(covered.shape, np.float32)
+        seen = np.zeros(covered.shape, bool)
+        cosine, px_per_texel = (np.zeros(covered.shape, np.float32) for _ in range(2))
         seen[covered], cosine[covered] = sight.seen, sight.cosine
-        share = self.selection.share(index, self.low_shape)[region.slices]
-        weight, cosine_high = spread(
-            SeenTexels(weight=feathered(seen, covered) * share, cosine=cosine, covered=covered),
-            self.scale,
+        px_per_texel[seen] = footprints(
+            self.scene.mesh, low.face_id[sight.seen], self.uv_areas_tx, camera
         )
-        inside = torch.from_numpy(high.texels.covered)
-        if not bool((weight[inside] > MIN_WEIGHT).any()):
-            return None
-        return warp(
-            index,
-            camera,
-            self.calibration.views[index].fit,
-            photo,
-            high.position,
-            inside,
-            footprints(self.scene.mesh, high.face_id, self.uv_areas_tx, camera),
-            weight,
-            cosine_high,
+        share = self.selection.share(index, self.low_shape)[region.slices]
+        return LowSight(
+            weight=feathered(seen, covered) * share,
+            cosine=cosine,
+            px_per_texel=px_per_texel,
+            covered=covered,
         )

@@ -14,6 +14,7 @@ to atlas is compared between two bands that the low atlas holds, and the trend c
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple, final
 
 import torch
@@ -25,7 +26,8 @@ from texsr.models.protocol import Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-SEEN = 1e-3  # a weight below this says nothing
+TRUST_POWER = 0.0
+MATRIX_LIMIT = 384  # planes larger than this are blurred by convolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,15 @@ class _Agreement(NamedTuple):
 
     gain: Float32[Tensor, "k 1 h w"]
     snr: Float32[Tensor, "k 1 h w"]
-    band: Float32[Tensor, "1 1 h w"]  # the atlas's own variance in the band compared
+
+
+class _Compared(NamedTuple):
+    """References and atlas side by side, on low texels."""
+
+    photo: Float32[Tensor, "k 1 h w"]  # luma of the references, reduced
+    atlas: Float32[Tensor, "k 1 h w"]  # luma of the atlas
+    share: Float32[Tensor, "k 1 h w"]  # how much of a low texel is seen
+    whole: Float32[Tensor, "k 1 h w"]  # 1 where practically all of it is
 
 
 @final
@@ -70,7 +80,7 @@ class Projection:
 
     name = "projection"
     scales = (2, 3, 4, 6, 8)
-    overlap_tx = 20
+    overlap_tx = 16
     max_references: int | None = None
 
     def __init__(self, settings: ProjectionSettings | None = None) -> None:
@@ -99,7 +109,7 @@ class Projection:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile: colour, weight, prior and their products."""
-        return 120 + 44 * num_references
+        return 140 + 28 * num_references
 
     @torch.inference_mode()
     def __call__(
@@ -122,28 +132,28 @@ class Projection:
         if references is None or len(references.color) == 0:
             nothing = torch.zeros_like(base[:, :1])
             return Upscaled(base, _confidence(nothing, self._texture(low), scale), nothing)
-        seen = (references.weight > SEEN).float()
-        agreement = self._agreement(low, references, scale)
-        detail, belief = self._fuse(base, references, seen, agreement, scale)
+        compared = _compare(low, base, references, scale)
+        agreement = self._agreement(compared)
+        detail, belief = self._fuse(base, references, compared.share, agreement, scale)
         if self.settings.crispness:
             detail = detail + self.settings.crispness * (detail - _blur(detail, 1.0))
         high = make_consistent(base + detail, low, scale)
-        evidence = belief / (1.0 + belief)
-        return Upscaled(high, _confidence(belief, agreement.band, scale), evidence)
+        confidence = _confidence(belief, self._texture(low), scale)
+        return Upscaled(high, confidence, belief / (1.0 + belief))
 
     def _texture(self, low: Tensor) -> Float32[Tensor, "1 1 h w"]:
         luma = _luma(low)
         band = luma - _blur(luma, self.settings.check_sigma_tx)
         return _blur(band * band, self.settings.window_sigma_tx)
 
-    def _agreement(self, low: Tensor, references: "_One", scale: int) -> _Agreement:
+    def _agreement(self, compared: "_Compared") -> _Agreement:
         """Compare each reference with the atlas in the finest band that the atlas holds."""
-        settings = self.settings
-        photo, atlas, whole = _compared(low, references, scale)
-        atlas = atlas.expand_as(photo)
+        settings, whole = self.settings, compared.whole
         around = _blur(whole, settings.check_sigma_tx).clamp_min(1e-4)
-        photo = (photo - _blur(photo * whole, settings.check_sigma_tx) / around) * whole
-        atlas = (atlas - _blur(atlas * whole, settings.check_sigma_tx) / around) * whole
+        photo, atlas = (
+            (plane - _blur(plane * whole, settings.check_sigma_tx) / around) * whole
+            for plane in (compared.photo, compared.atlas)
+        )
         count = _blur(whole, settings.window_sigma_tx).clamp_min(1e-3)
         pp, aa, pa = (
             _blur(product, settings.window_sigma_tx) / count
@@ -153,13 +163,13 @@ class Projection:
         gain = ((pa + floor) / (pp + floor)).clamp(0.0, settings.max_gain)
         share = pa.clamp_min(0.0) ** 2 / ((pp + floor) * (aa + floor))
         share = share.clamp(0.0, 0.999)
-        return _Agreement(gain, settings.optimism * share / (1.0 - share), self._texture(low))
+        return _Agreement(gain, settings.optimism * share / (1.0 - share))
 
     def _fuse(
         self,
         base: Tensor,
         references: "_One",
-        seen: Tensor,
+        share: Float32[Tensor, "k 1 h w"],
         agreement: _Agreement,
         scale: int,
     ) -> tuple[Float32[Tensor, "1 3 H W"], Float32[Tensor, "1 1 H W"]]:
@@ -168,23 +178,23 @@ class Projection:
         Returns:
             The detail to add, and the summed weight behind it (the base counts 1).
         """
-        weight = _relative_weight(references)
+        sigma = self.settings.detail_sigma_tx
+        believed_low = agreement.snr * _standing(references, share)
+        # What a reference and the base say in common: their low frequencies where it is seen.
+        flat = functional.avg_pool2d(references.color, scale) * agreement.gain
+        flat -= functional.avg_pool2d(base, scale) * share
+        flat = _blur(flat, sigma) / _blur(share, sigma).clamp_min(1e-4)
+        maps = torch.cat([agreement.gain, believed_low, -flat], dim=1)
         total = torch.zeros_like(base)
         belief = torch.zeros_like(base[:, :1])
-        share = functional.avg_pool2d(seen, scale)
-        around = _blur(share, self.settings.detail_sigma_tx).clamp_min(1e-4)
-        for k in range(len(weight)):
-            gain = agreement.gain[k : k + 1]
-            mask = seen[k : k + 1]
-            flat = functional.avg_pool2d(references.color[k : k + 1] * mask, scale) * gain
-            flat = flat - functional.avg_pool2d(base * mask, scale)
-            flat = _blur(flat, self.settings.detail_sigma_tx) / around[k : k + 1]
-            maps = _spread(torch.cat([gain, agreement.snr[k : k + 1], flat], dim=1), scale)
-            added = references.color[k : k + 1] * maps[:, :1] - base - maps[:, 2:]
-            believed = weight[k : k + 1] * maps[:, 1:2]
-            total += added * believed
+        for color, weight, low in zip(
+            references.color.split(1), references.weight.split(1), maps.split(1), strict=True
+        ):
+            high = _spread(low, scale)
+            believed = high[:, 1:2] * weight
+            total.addcmul_(torch.addcmul(high[:, 2:], color, high[:, :1]), believed)
             belief += believed
-        return total / (1.0 + belief), belief
+        return total.addcmul_(base, belief, value=-1.0) / (1.0 + belief), belief
 
 
 class _One(NamedTuple):
@@ -192,7 +202,7 @@ class _One(NamedTuple):
 
     color: Float32[Tensor, "k 3 H W"]
     weight: Float32[Tensor, "k 1 H W"]
-    prior: Float32[Tensor, "k 2 H W"]
+    prior: Float32[Tensor, "k 2 h w"]
     trust: Float32[Tensor, "k 1 1 1"]
 
 
@@ -207,20 +217,18 @@ def _pick(references: WarpedReferences | None, index: int) -> _One | None:
     )
 
 
-def _compared(
-    low: Tensor, references: _One, scale: int
-) -> tuple[Float32[Tensor, "k 1 h w"], Float32[Tensor, "1 1 h w"], Float32[Tensor, "k 1 h w"]]:
-    """Luma of the references reduced to low texels, luma of the atlas, and where the former is whole."""
-    seen = (references.weight > SEEN).float()
-    base = _luma(enlarge_faithfully(low, scale))
-    photo = reduce(base + (_luma(references.color) - base) * seen, scale)
-    return photo, _luma(low), (functional.avg_pool2d(seen, scale) > 0.9).float()
+def _compare(low: Tensor, base: Tensor, references: _One, scale: int) -> _Compared:
+    seen = (references.weight > 0).float()
+    share = functional.avg_pool2d(seen, scale)
+    luma = _luma(references.color)  # 0 where unseen: the base stands in
+    photo = reduce(luma.addcmul_(_luma(base), 1.0 - seen), scale)
+    atlas = _luma(low).expand_as(photo)
+    return _Compared(photo, atlas, share, (share > 0.9).float())
 
 
 def _band_moments(low: Tensor, references: _One, scale: int) -> Float64[Tensor, "2 2"]:
     """Sums of photo * atlas and photo * photo, in the finest band and the one below."""
-    photo, atlas, whole = _compared(low, references, scale)
-    atlas = atlas.expand_as(photo)
+    photo, atlas, _, whole = _compare(low, enlarge_faithfully(low, scale), references, scale)
     inside = (_blur(whole, EDGE_SIGMA_TX) > 0.98).double()
     moments: list[Tensor] = []
     for sigma in (FINE_SIGMA_TX, COARSE_SIGMA_TX):
@@ -233,12 +241,15 @@ def _band_moments(low: Tensor, references: _One, scale: int) -> Float64[Tensor, 
     return torch.stack(moments)
 
 
-def _relative_weight(references: _One) -> Float32[Tensor, "k 1 H W"]:
-    """Weight of a view at a texel from geometry alone: angle and resolution beside the other views'."""
-    weight = references.weight * references.prior[:, :1] ** 2
+def _standing(references: _One, share: Float32[Tensor, "k 1 h w"]) -> Float32[Tensor, "k 1 h w"]:
+    """Weight of a view by geometry alone: its angle, and its resolution beside the other views'."""
+    weight = references.prior[:, :1] ** 2
     resolution = references.prior[:, 1:2] ** 2
-    mean = (weight * resolution).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp_min(1e-6)
-    return weight * references.trust * resolution / mean.clamp_min(1e-6)
+    seen = weight * share
+    mean = (seen * resolution).sum(0, keepdim=True) / seen.sum(0, keepdim=True).clamp_min(1e-6)
+    return (
+        weight * references.trust.clamp_min(1e-3) ** TRUST_POWER * resolution / mean.clamp_min(1e-6)
+    )
 
 
 def _confidence(belief: Tensor, band: Tensor, scale: int) -> Float32[Tensor, "1 1 H W"]:
@@ -249,7 +260,7 @@ def _confidence(belief: Tensor, band: Tensor, scale: int) -> Float32[Tensor, "1 
 
 def _luma(color: Float32[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 1 h w"]:
     red, green, blue = LUMA_WEIGHTS
-    return color[:, :1] * red + color[:, 1:2] * green + color[:, 2:] * blue
+    return (color[:, :1] * red).add_(color[:, 1:2], alpha=green).add_(color[:, 2:], alpha=blue)
 
 
 def _spread(low: Float32[Tensor, "n c h w"], scale: int) -> Float32[Tensor, "n c H W"]:
@@ -260,13 +271,39 @@ def _spread(low: Float32[Tensor, "n c h w"], scale: int) -> Float32[Tensor, "n c
 
 def _blur(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
     """Blur by a Gaussian cut off at three sigma; the border is repeated."""
+    if max(plane.shape[2:]) > MATRIX_LIMIT:
+        return _convolved(plane, sigma)
+    down = _blur_matrix(plane.shape[2], sigma).to(plane.device)
+    across = _blur_matrix(plane.shape[3], sigma).to(plane.device)
+    # Two dense products beat a convolution of single channels: planes of tiles are small.
+    return down @ plane @ across.T
+
+
+@lru_cache(maxsize=64)
+def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
+    taps = _taps(sigma)
+    reach = len(taps) // 2
+    matrix = torch.zeros(size, size)
+    rows = torch.arange(size)
+    for offset in range(-reach, reach + 1):
+        columns = (rows + offset).clamp(0, size - 1)
+        matrix.index_put_((rows, columns), taps[offset + reach].expand(size), accumulate=True)
+    return matrix
+
+
+def _taps(sigma: float) -> Float32[Tensor, " t"]:
     reach = max(1, round(3 * sigma))
-    offset = torch.arange(-reach, reach + 1, dtype=torch.float32, device=plane.device)
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float32)
     taps = torch.exp(-offset * offset / (2 * sigma * sigma))
-    taps = (taps / taps.sum()).view(1, 1, -1)
+    return taps / taps.sum()
+
+
+def _convolved(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
+    taps = _taps(sigma).to(plane.device)
+    reach = len(taps) // 2
     n, c, h, w = plane.shape
     flat = plane.reshape(n * c, 1, h, w)
     flat = functional.pad(flat, (0, 0, reach, reach), mode="replicate")
-    flat = functional.conv2d(flat, taps[..., None])
+    flat = functional.conv2d(flat, taps.view(1, 1, -1, 1))
     flat = functional.pad(flat, (reach, reach, 0, 0), mode="replicate")
-    return functional.conv2d(flat, taps[:, :, None]).reshape(n, c, h, w)
+    return functional.conv2d(flat, taps.view(1, 1, 1, -1)).reshape(n, c, h, w)

@@ -14,7 +14,7 @@ class WarpedReferences(Protocol):
 
     @property
     def color(self) -> Float32[Tensor, "b k 3 H W"]:
-        """sRGB-encoded, [0, 1]; anything where the weight is 0."""
+        """sRGB-encoded, [0, 1]; 0 where the weight is 0."""
         ...
 
     @property
@@ -23,8 +23,8 @@ class WarpedReferences(Protocol):
         ...
 
     @property
-    def prior(self) -> Float32[Tensor, "b k 2 H W"]:
-        """Cosine of the view angle; photo px per texel."""
+    def prior(self) -> Float32[Tensor, "b k 2 h w"]:
+        """On the low texels: cosine of the view angle; photo px per high texel."""
         ...
 
     @property

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,25 +37,25 @@ class PhotoPyramid:
         return torch.einsum("c,chw->hw", weights, self._levels[0].float()).numpy()
 
     def sample(
-        self, px: Float64[np.ndarray, "n 2"], px_per_texel: Float32[np.ndarray, " n"]
-    ) -> Float32[Tensor, "n 3"]:
+        self, px: Float32[Tensor, "n 2"], px_per_texel: Float32[Tensor, " n"]
+    ) -> Float32[Tensor, "3 n"]:
         """Sample bicubically at pixels; photos finer than the texels are averaged first.
 
         Args:
             px: (x, y) on the full photo; pixel (0, 0) is centred at (0.5, 0.5).
             px_per_texel: how many photo px a texel spans, per axis.
         """
-        place = torch.from_numpy(px)
         if len(px) == 0 or float(px_per_texel.max()) <= MIN_FINER:
-            return self._at(0, place)
-        lod = torch.log2(torch.from_numpy(px_per_texel).clamp_min(1.0))
-        lower = lod.floor().long()
-        color = torch.zeros(len(px), 3)
-        for level in range(int(lower.max()) + 2):
+            return self._at(0, px)
+        lod = torch.log2(px_per_texel.clamp_min(1.0))
+        color = torch.zeros(3, len(px))
+        for level in range(int(float(lod.max())) + 2):
             share = (1.0 - (lod - level).abs()).clamp_min(0.0)
             chosen = torch.nonzero(share > 0)[:, 0]
-            if len(chosen):
-                color[chosen] += self._at(level, place[chosen]) * share[chosen, None]
+            if len(chosen) == len(px):
+                color.addcmul_(self._at(level, px), share)
+            elif len(chosen):
+                color.index_add_(1, chosen, self._at(level, px[chosen]) * share[chosen])
         return color
 
     def _level(self, level: int) -> UInt8[Tensor, "3 h w"]:
@@ -66,10 +66,10 @@ class PhotoPyramid:
                 self._levels.append(half[0].round().to(torch.uint8))
         return self._levels[min(level, len(self._levels) - 1)]
 
-    def _at(self, level: int, px: Float64[Tensor, "n 2"]) -> Float32[Tensor, "n 3"]:
+    def _at(self, level: int, px: Float32[Tensor, "n 2"]) -> Float32[Tensor, "3 n"]:
         """Sample one level; only the part that is needed is turned into floats."""
         if len(px) == 0:
-            return torch.zeros(0, 3)
+            return torch.zeros(3, 0)
         plane = self._level(level)
         height, width = plane.shape[1:]
         scaled = px * (0.5**level)
@@ -78,13 +78,13 @@ class PhotoPyramid:
         left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
         right, bottom = max(min(right, width), left + 1), max(min(bottom, height), top + 1)
         crop = plane[:, top:bottom, left:right].float()[None] / 255.0
-        corner = torch.tensor([left, top], dtype=torch.float64)
-        size = torch.tensor([right - left, bottom - top], dtype=torch.float64)
-        grid = ((scaled - corner) * (2.0 / size) - 1.0).float()
+        corner = torch.tensor([left, top], dtype=torch.float32)
+        size = torch.tensor([right - left, bottom - top], dtype=torch.float32)
+        grid = (scaled - corner) * (2.0 / size) - 1.0
         sampled = functional.grid_sample(
             crop, grid[None, None], mode="bicubic", padding_mode="border", align_corners=False
         )
-        return sampled[0, :, 0].T
+        return sampled[0, :, 0]
 
 
 @final

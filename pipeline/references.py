@@ -14,17 +14,18 @@ class Reference:
     view_index: int
     color: Float32[Tensor, "3 H W"]  # sRGB-encoded, [0, 1]; 0 where the weight is 0
     weight: Float32[Tensor, "H W"]  # [0, 1], 0 = unseen
-    cosine: Float32[Tensor, "H W"]  # of the view angle
-    px_per_texel: Float32[Tensor, "H W"]
+    prior: Float32[Tensor, "2 h w"]  # low texels: cosine of the view angle; photo px per high texel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Warped:
     """The references of a tile, in its own texels, at the high resolution."""
 
-    color: Float32[Tensor, "b k 3 H W"]  # sRGB-encoded, [0, 1]
+    color: Float32[Tensor, "b k 3 H W"]  # sRGB-encoded, [0, 1]; 0 where the weight is 0
     weight: Float32[Tensor, "b k H W"]  # [0, 1], 0 = unseen
-    prior: Float32[Tensor, "b k 2 H W"]  # cosine of the view angle; photo px per texel
+    prior: Float32[
+        Tensor, "b k 2 h w"
+    ]  # low texels: cosine of the view angle; photo px per high texel
     trust: Float32[Tensor, "b k"]  # [0, 1], agreement of the whole view with the atlas
 
     def to(self, device: str) -> "Warped":
@@ -48,10 +49,9 @@ def stack(references: list[Reference], trust: list[float]) -> Warped | None:
     """Put the references of one tile together; None where there are none."""
     if not references:
         return None
-    prior = [torch.stack([r.cosine, r.px_per_texel]) for r in references]
     return Warped(
         color=torch.stack([r.color for r in references])[None],
         weight=torch.stack([r.weight for r in references])[None],
-        prior=torch.stack(prior)[None],
+        prior=torch.stack([r.prior for r in references])[None],
         trust=torch.tensor(trust, dtype=torch.float32)[None],
     )
