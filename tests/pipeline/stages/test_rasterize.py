@@ -61,7 +61,6 @@ def assert_is_exact(triangles: np.ndarray) -> None:
                 assert got.bary[y, x].tolist() == pytest.approx(weights[:2], abs=2e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="a rounded offset is compared with 0 on horizontal edges")
 @settings(max_examples=120, deadline=None)
 @given(triangles=triangles_of(EIGHTHS))
 @example(np.array([[(0, 11.5), (0.5, 11.5), (0, 9)]], np.float64))
@@ -72,7 +71,6 @@ def test_lattice_triangles_are_drawn_as_exact_arithmetic_says(triangles):
     assert_is_exact(triangles)
 
 
-@pytest.mark.xfail(strict=True, reason="a rounded offset is compared with 0 on horizontal edges")
 @settings(max_examples=120, deadline=None)
 @given(triangles=triangles_of(HALVES))
 @example(np.array([[(0, 11.5), (0.5, 11.5), (0, 9)]], np.float64))
@@ -108,7 +106,6 @@ def _near_an_edge(triangles):
     return near
 
 
-@pytest.mark.xfail(strict=True, reason="a rounded offset is compared with 0 on horizontal edges")
 def test_rows_of_centres_on_a_horizontal_edge_are_owned():
     """Two faces part on a row of centres, exactly or to within rounding: no hole opens there."""
     rng = np.random.default_rng(0)
@@ -124,7 +121,6 @@ def test_rows_of_centres_on_a_horizontal_edge_are_owned():
         assert covered[(columns > left + 1e-6) & (columns < right - 1e-6)].all()
 
 
-@pytest.mark.xfail(strict=True, reason="a rounded offset is compared with 0 on horizontal edges")
 def test_a_sliver_covers_the_centres_on_it_and_no_others():
     triangles = np.array([[(0.5, 3.5), (15.5, 3.5), (15.5, 3.5 + 2.0**-20)]])
     got = whole(triangles)
@@ -267,7 +263,6 @@ def test_of_two_borders_equally_near_the_lower_face_is_taken():
     assert (got.face_id[3:13, 7] == 0).all()
 
 
-@pytest.mark.xfail(strict=True, reason="faces without uv area are drawn as borders")
 def test_a_face_collapsed_in_uv_has_no_border():
     nowhere = np.array([[(5, 5), (5, 5), (5, 5)], [(2, 2), (9, 9), (4, 4)]], np.float64)
     assert not whole(nowhere, conservative_tx=2.0).covered.any()
