@@ -1,14 +1,16 @@
 """What an upscaler gives, and what it asks of the references handed to it.
 
-The pipeline declares its own side of this (`texsr.pipeline.stages.superresolve`); the two agree by structure.
+The pipeline declares its own side of this (`texsr.pipeline.stages.superresolve`); the two agree by
+structure.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float32
 from torch import Tensor
 
 
+@runtime_checkable
 class WarpedReferences(Protocol):
     """References resampled into the texels of a tile, at the high resolution."""
 

@@ -1,6 +1,7 @@
-"""Bicubic reduction and enlargement as Pillow defines them, and the enlargement that undoes the reduction.
+"""Bicubic reduction and enlargement as Pillow defines them, and the inverse of the reduction.
 
-`reduce` is Pillow's antialiased bicubic (a = -0.5, window widened by the scale); `enlarge` its plain bicubic.
+`reduce` is Pillow's antialiased bicubic (a = -0.5, window widened by the scale); `enlarge` its plain
+bicubic.
 """
 
 from functools import lru_cache
@@ -31,8 +32,9 @@ def reduce(high: Float32[Tensor, "b c H W"], scale: int) -> Float32[Tensor, "b c
 def enlarge_faithfully(low: Float32[Tensor, "b c h w"], scale: int) -> Float32[Tensor, "b c H W"]:
     """Enlarge such that `reduce` gives the low image back.
 
-    It is the limit of back-projected bicubic (x += enlarge(low - reduce(x)) until it stands still). Reduction
-    and enlargement are separable, so the limit is one small separable filter on the low image.
+    It is the limit of back-projected bicubic (x += enlarge(low - reduce(x)) until it stands still).
+    Reduction and enlargement are separable, so the limit is one small separable filter on the low
+    image.
     """
     return enlarge(_sharpened(low, scale), scale)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.errors import TexsrError

@@ -1,4 +1,4 @@
-"""What is fitted once for a view as a whole: where its photo really lies, and how far to trust it."""
+"""What is fitted once for a whole view: where its photo really lies, and how far to trust it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ from scipy import ndimage
 class ViewFit:
     """Corrections and qualities of one view.
 
-    `shift_px` lies on a grid over the photo: cell (i, j) is centred at ((j + 0.5), (i + 0.5)) * `cell_px`.
+    `shift_px` lies on a grid over the photo: cell (i, j) is centred at
+    ((j + 0.5), (i + 0.5)) * `cell_px`.
     """
 
     shift_px: Float32[np.ndarray, "gh gw 2"]  # (x, y) to add to a projected pixel

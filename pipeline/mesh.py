@@ -21,7 +21,7 @@ class Mesh:
         return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
 
     def vertex_normals(self) -> Float64[np.ndarray, "v 3"]:
-        """Area-weighted unit normals, shared by vertices at the same place (split seams are welded)."""
+        """Area-weighted unit normals, shared by vertices at one place (split seams are welded)."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
         weighted = np.cross(b - a, c - a)
         _, place = np.unique(self.vertices, axis=0, return_inverse=True)

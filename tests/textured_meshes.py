@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from texsr.pipeline.atlas import ImageKind, TexturedMesh
 from texsr.pipeline.formats.images import write_image
 

@@ -239,7 +239,7 @@ def _uv_findings(uv: UvFaults) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.WARNING if harmful else Severity.INFO,
             where="uv",
-            text=f"{100 * uv.stacked_share:.2g}% of the covered texels are claimed by several faces",
+            text=f"{100 * uv.stacked_share:.2g}% of covered texels are claimed by several faces",
             remedy="unwrap without stacked or mirrored charts; one owner a texel gets its photos"
             if harmful
             else "one face owns each",

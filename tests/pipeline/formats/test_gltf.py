@@ -11,10 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from texsr.pipeline.atlas import ImageKind, TexturedMesh
-from texsr.pipeline.errors import CaptureError
-from texsr.pipeline.formats.json_edit import edited
-from texsr.pipeline.formats.meshes import read_textured_mesh
 
 from tests.textured_meshes import (
     COLORS,
@@ -29,6 +25,10 @@ from tests.textured_meshes import (
     write_glb,
     write_gltf,
 )
+from texsr.pipeline.atlas import ImageKind, TexturedMesh
+from texsr.pipeline.errors import CaptureError
+from texsr.pipeline.formats.json_edit import edited
+from texsr.pipeline.formats.meshes import read_textured_mesh
 
 Change = Callable[[dict[str, Any]], Any]
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from texsr.pipeline.errors import CaptureError
-from texsr.pipeline.formats.meshes import read_textured_mesh
 
 from tests.pipeline.formats.test_paths import ESCAPES
 from tests.textured_meshes import (
@@ -23,6 +21,8 @@ from tests.textured_meshes import (
     write_obj,
     write_ply,
 )
+from texsr.pipeline.errors import CaptureError
+from texsr.pipeline.formats.meshes import read_textured_mesh
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -169,11 +169,10 @@ def test_another_reader_finds_the_same_mesh() -> None:
 
 
 def test_another_reader_understands_what_we_write(tmp_path: Path) -> None:
-    from texsr.pipeline.stages.export import export_surface
+    import trimesh
 
     from tests.textured_meshes import enlarged
-
-    import trimesh
+    from texsr.pipeline.stages.export import export_surface
 
     surface = read_textured_mesh(write_glb(tmp_path / "in"), root=tmp_path)
     export_surface(surface, [enlarged(pixels())], tmp_path / "out")

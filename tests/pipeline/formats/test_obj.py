@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from texsr.pipeline.errors import CaptureError
-from texsr.pipeline.formats.meshes import read_textured_mesh
 
 from tests.textured_meshes import COLORS, MTL, OBJ, pixels, seen_at_corners, write_obj
+from texsr.pipeline.errors import CaptureError
+from texsr.pipeline.formats.meshes import read_textured_mesh
 
 FACE = "f 1/1/1 2/2/1 3/3/1"
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.textured_meshes import COLORS, pixels, seen_at_corners, write_ply
 from texsr.pipeline.atlas import ImageKind
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.images import write_image
 from texsr.pipeline.formats.meshes import read_textured_mesh
-
-from tests.textured_meshes import COLORS, pixels, seen_at_corners, write_ply
 
 FORMS = ("ascii", "binary_little_endian", "binary_big_endian")
 

@@ -9,11 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from texsr.pipeline.atlas import ImageKind, TexturedMesh
-from texsr.pipeline.errors import OutputError
-from texsr.pipeline.formats.images import read_image, write_image
-from texsr.pipeline.formats.meshes import read_textured_mesh
-from texsr.pipeline.stages.export import export_surface, stored_textures, texture_places
 
 from tests.textured_meshes import (
     COLORS,
@@ -31,6 +26,11 @@ from tests.textured_meshes import (
     write_obj,
     write_ply,
 )
+from texsr.pipeline.atlas import ImageKind, TexturedMesh
+from texsr.pipeline.errors import OutputError
+from texsr.pipeline.formats.images import read_image, write_image
+from texsr.pipeline.formats.meshes import read_textured_mesh
+from texsr.pipeline.stages.export import export_surface, stored_textures, texture_places
 
 SEVERAL_OBJ = OBJ + "usemtl second\nf 1/1/1 2/2/1 3/3/1\nusemtl plain\nf 1/1/1 2/2/1 3/3/1\n"
 SEVERAL_MTL = (
