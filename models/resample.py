@@ -1,7 +1,7 @@
 """Bicubic reduction and enlargement as Pillow defines them, and the inverse of the reduction.
 
-`reduce` is Pillow's antialiased bicubic (a = -0.5, window widened by the scale); `enlarge` its plain
-bicubic.
+`reduce` is Pillow's antialiased bicubic (a = -0.5, window widened by the scale); `enlarge` its
+plain bicubic.
 """
 
 from functools import lru_cache

@@ -24,8 +24,8 @@ class ImageKind(Enum):
 class Atlas:
     """A texture image as it is stored, and where it is stored.
 
-    Row 0 is the top (v = 1). Colour is sRGB-encoded. Channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB +
-    alpha.
+    Row 0 is the top (v = 1). Colour is sRGB-encoded. Channels: 1 grey, 2 grey + alpha, 3 RGB,
+    4 RGB + alpha.
     """
 
     name: str  # as the mesh file names it; the key of this atlas in reports

@@ -1,10 +1,10 @@
 """Every error that texsr raises on purpose.
 
 TexsrError
-├── CaptureError        a capture, mesh, atlas, photo or calibration that cannot be used (ValueError)
-├── SettingsError       an option or a combination of options that makes no sense        (ValueError)
-├── OutputError         the place a result should go to cannot take it
-└── DependencyError     an optional library, driver or program is not there
+├── CaptureError      a capture, mesh, atlas, photo or calibration that cannot be used (ValueError)
+├── SettingsError     an option or a combination of options that makes no sense        (ValueError)
+├── OutputError       the place a result should go to cannot take it
+└── DependencyError   an optional library, driver or program is not there
 """
 
 from pathlib import Path
