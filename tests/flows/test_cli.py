@@ -308,7 +308,9 @@ def test_a_process_answers_and_exits_as_the_function_does(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_killed_process_leaves_no_half_result(capture, number):
     program = (
-        "import sys, time, types\n"
+        "import signal, sys, time, types\n"
+        # A test run that a shell put in the background has SIGINT ignored, and hands that down.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "module = types.ModuleType('texsr.flows.sharpen')\n"
         "def sharpen(capture, settings, work, progress):\n"
         "    (work / 'half.npy').write_bytes(b'half')\n"
