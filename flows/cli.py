@@ -26,6 +26,7 @@ app.command()(cli_look.plan)
 app.command()(cli_look.preview)
 app.command()(cli_look.measure)
 app.command()(cli_make.simulate)
+app.command()(cli_make.unwrap)
 app.command()(cli_look.models)
 app.command()(cli_serve.serve)
 

@@ -1,4 +1,4 @@
-"""`texsr simulate`: captures with a known answer."""
+"""`texsr simulate` and `texsr unwrap`: captures with a known answer, meshes with charts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -54,4 +54,38 @@ def simulate(
             f"next: texsr run {made.capture} && "
             f"texsr measure {made.capture}/texsr --truth {made.truth}"
         )
+        answer.give({"status": "done", **encode(made)}, text)
+
+
+def unwrap(
+    mesh: Annotated[Path, typer.Argument(metavar="MESH", help="A mesh: stl, off, ply, obj, glb.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets an OBJ and its atlas.")],
+    colors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TEXTURED", help="The same surface with a texture. [default: MESH itself]"
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="TX", min=16, help="Side of the new atlas. [default: the old one's]"),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Lay a mesh out anew, without stacked charts, and carry a texture across.
+
+    Examples:
+
+        texsr unwrap stacked.obj --out capture
+
+        texsr unwrap repaired.ply --colors scan.obj --out capture
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows.handles import encode
+        from texsr.flows.rewrap import rewrap
+
+        with ProgressBars() as progress:
+            made = rewrap(mesh, out, colors_path=colors or mesh, size_tx=size, progress=progress)
+        height, width = made.size_tx
+        text = f"{made.mesh}: {made.num_charts} charts on {width} x {height} texels"
         answer.give({"status": "done", **encode(made)}, text)

@@ -37,6 +37,38 @@ def replacing(path: Path) -> Generator[Path]:
             part.unlink()
 
 
+@contextmanager
+def whole_or_absent(folder: Path) -> Generator[Path]:
+    """Lend a folder beside `folder` that takes its name when all went well.
+
+    Raises:
+        OutputError: `folder` holds something, or its place cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(
+            folder,
+            found="something that is already there",
+            expected="a new or empty folder",
+            remedy="choose another one with --out, or remove it",
+        )
+    part = folder.absolute().with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if folder.exists():
+            folder.rmdir()
+        part.rename(folder)
+    except OSError as error:
+        raise OutputError(
+            folder,
+            found=f"a place that cannot be written ({error.strerror or error})",
+            expected="a folder that can be made, with room for its files",
+            remedy="choose another one with --out, or free some space",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Where the files of a mesh go: their places relative to each other stay."""

@@ -1,9 +1,6 @@
 """Make a capture with a known answer: photos of a textured mesh, and its atlas made smaller."""
 
-import os
-import shutil
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +9,13 @@ from jaxtyping import UInt8, UInt16
 from texsr.pipeline.atlas import ImageKind, TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.color import to_integer
-from texsr.pipeline.errors import CaptureError, OutputError
+from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.colmap import write_colmap_text
 from texsr.pipeline.formats.images import write_image
 from texsr.pipeline.formats.meshes import read_textured_mesh
 from texsr.pipeline.formats.obj_writing import write_obj
 from texsr.pipeline.formats.transforms_writing import write_transforms
-from texsr.pipeline.formats.writing import write_file
+from texsr.pipeline.formats.writing import whole_or_absent, write_file
 from texsr.pipeline.photo_blend import Shot, blend_photos
 from texsr.pipeline.resample import resize_rows
 from texsr.pipeline.simulation import (
@@ -84,7 +81,7 @@ def simulate_surface(
     height, width, _ = truth.shape
     low_size = (height // settings.scale, width // settings.scale)
     cameras = place_cameras(surface, (height, width), settings, rng)
-    with _whole_or_absent(out_dir) as part:
+    with whole_or_absent(out_dir) as part:
         covered = TexturePlane(surface, 0).coverage(height, width)
         write_image(part / "truth" / "atlas.png", ImageKind.PNG, truth)
         mask = np.where(covered, np.uint8(255), np.uint8(0))[..., None]
@@ -203,35 +200,3 @@ def _baked(
         row, column = np.asarray(nearest)
         color = color[row, column]
     return to_integer(color, np.dtype(np.uint8))
-
-
-@contextmanager
-def _whole_or_absent(folder: Path) -> Generator[Path]:
-    """Lend a folder beside `folder` that takes its name when all went well.
-
-    Raises:
-        OutputError: `folder` holds something, or its place cannot be written.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(
-            folder,
-            found="something that is already there",
-            expected="a new or empty folder",
-            remedy="choose another one with --out, or remove it",
-        )
-    part = folder.absolute().with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except OSError as error:
-        raise OutputError(
-            folder,
-            found=f"a place that cannot be written ({error.strerror or error})",
-            expected="a folder that can be made, with room for the photos",
-            remedy="choose another one with --out, or free some space",
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
