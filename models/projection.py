@@ -27,6 +27,7 @@ from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 TRUST_POWER = 0.0
+CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 MATRIX_LIMIT = 384  # planes larger than this are blurred by convolution
 
 
@@ -131,20 +132,15 @@ class Projection:
         base = enlarge_faithfully(low, scale)
         if references is None or len(references.color) == 0:
             nothing = torch.zeros_like(base[:, :1])
-            return Upscaled(base, _confidence(nothing, self._texture(low), scale), nothing)
+            return Upscaled(base, _confidence(base, nothing, nothing), nothing)
         compared = _compare(low, base, references, scale)
         agreement = self._agreement(compared)
         detail, belief = self._fuse(base, references, compared.share, agreement, scale)
         if self.settings.crispness:
             detail = detail + self.settings.crispness * (detail - _blur(detail, 1.0))
         high = make_consistent(base + detail, low, scale)
-        confidence = _confidence(belief, self._texture(low), scale)
+        confidence = _confidence(high, belief, _looks(references, scale))
         return Upscaled(high, confidence, belief / (1.0 + belief))
-
-    def _texture(self, low: Tensor) -> Float32[Tensor, "1 1 h w"]:
-        luma = _luma(low)
-        band = luma - _blur(luma, self.settings.check_sigma_tx)
-        return _blur(band * band, self.settings.window_sigma_tx)
 
     def _agreement(self, compared: "_Compared") -> _Agreement:
         """Compare each reference with the atlas in the finest band that the atlas holds."""
@@ -252,10 +248,24 @@ def _standing(references: _One, share: Float32[Tensor, "k 1 h w"]) -> Float32[Te
     )
 
 
-def _confidence(belief: Tensor, band: Tensor, scale: int) -> Float32[Tensor, "1 1 H W"]:
-    """Expected error turned into (0, 1]: the detail that must be there, less what photos told of it."""
-    expected = torch.sqrt((_spread(band, scale) + 1e-6) / (1.0 + belief))
-    return 1.0 / (1.0 + expected * 40.0)
+def _looks(references: _One, scale: int) -> Float32[Tensor, "1 1 H W"]:
+    """How much the photos look at a texel: photo px on it, summed over the views."""
+    weight = functional.avg_pool2d(references.weight, scale)
+    resolution = (references.prior[:, :1] * references.prior[:, 1:2]) ** 2
+    return _spread((weight * resolution).sum(0, keepdim=True), scale)
+
+
+def _confidence(high: Tensor, belief: Tensor, looks: Tensor) -> Float32[Tensor, "1 1 H W"]:
+    """Turn the expected error into (0, 1].
+
+    Errors are a share of the contrast around a texel, and the share falls slowly with the photo px that looked
+    at it and with the belief they earned. The exponents are a log-linear fit to the true errors of captures
+    with a known answer; they are the same for all captures.
+    """
+    luma = _luma(high)
+    contrast = _blur((luma - _blur(luma, 1.0)).abs(), 1.5) + 1e-4
+    expected = contrast * (looks + 0.05) ** -0.33 * (1.0 + belief) ** -0.22
+    return 1.0 / (1.0 + expected * CONFIDENCE_SLOPE)
 
 
 def _luma(color: Float32[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 1 h w"]:

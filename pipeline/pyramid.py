@@ -1,5 +1,6 @@
 """A photo at several resolutions, sampled at scattered pixels without aliasing. Home of PyTorch's sampler."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -47,7 +48,9 @@ class PhotoPyramid:
         """
         if len(px) == 0 or float(px_per_texel.max()) <= MIN_FINER:
             return self._at(0, px)
-        lod = torch.log2(px_per_texel.clamp_min(1.0))
+        # 0 up to MIN_FINER, then on a straight path to 1 at 2 px: what a texel gets depends on itself alone.
+        start = torch.log2(px_per_texel / MIN_FINER).clamp_min(0.0) / math.log2(2.0 / MIN_FINER)
+        lod = torch.where(px_per_texel < 2.0, start, torch.log2(px_per_texel.clamp_min(1.0)))
         color = torch.zeros(3, len(px))
         for level in range(int(float(lod.max())) + 2):
             share = (1.0 - (lod - level).abs()).clamp_min(0.0)

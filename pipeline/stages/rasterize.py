@@ -74,12 +74,12 @@ def rasterize_faces(
     """Draw faces that were looked up before: `rasterize` without the search."""
     owner = np.full(region.width * region.height, -1, np.int32)
     bary = np.zeros((region.width * region.height, 2), np.float32)
-    shifted = corners - np.array([region.x, region.y], np.float64)
-    order = _drawing_order(shifted)
-    for start, stop in _chunks(shifted[order], region):
-        _draw(owner, bary, face_ids, shifted, order[start:stop], region)
+    order = _drawing_order(corners)
+    for start, stop in _chunks(corners[order], region):
+        _draw(owner, bary, face_ids, corners, order[start:stop], region)
     if conservative_tx > 0:
-        _draw_border(owner, bary, surface, face_ids, shifted, region, conservative_tx)
+        drawn = np.sort(order)  # a face collapsed in uv has no border of its own
+        _draw_border(owner, bary, surface, face_ids[drawn], corners[drawn], region, conservative_tx)
     shape = (region.height, region.width)
     return TexelMap(region=region, face_id=owner.reshape(shape), bary=bary.reshape(*shape, 2))
 
@@ -93,8 +93,10 @@ def _drawing_order(corners: Corners) -> Int64[np.ndarray, " n"]:
 
 def _chunks(corners: Corners, region: Region) -> list[tuple[int, int]]:
     """Cut the faces into runs that cover a bounded number of texels each."""
-    low = np.clip(corners.min(axis=1), 0, (region.width, region.height))
-    high = np.clip(corners.max(axis=1), 0, (region.width, region.height))
+    first = np.array([region.x, region.y])
+    last = first + np.array([region.width, region.height])
+    low = np.clip(corners.min(axis=1), first, last)
+    high = np.clip(corners.max(axis=1), first, last)
     extent = high - low + 1
     done = np.cumsum(extent[:, 0] * extent[:, 1])
     if len(done) == 0:
@@ -121,26 +123,24 @@ def _draw(
     order: Int64[np.ndarray, " n"],
     region: Region,
 ) -> None:
-    a, b, c = corners[order, 0], corners[order, 1], corners[order, 2]
-    top = np.ceil(np.clip(corners[order, :, 1].min(axis=1), 0, None) - 0.5 - EDGE_SLACK_TX)
-    bottom = np.floor(
-        np.clip(corners[order, :, 1].max(axis=1), None, region.height) - 0.5 + EDGE_SLACK_TX
-    )
-    top = np.maximum(top, 0).astype(np.int64)
-    bottom = np.minimum(bottom, region.height - 1).astype(np.int64)
+    three = corners[order]
+    top = np.ceil(three[:, :, 1].min(axis=1) - 0.5 - EDGE_SLACK_TX)
+    bottom = np.floor(three[:, :, 1].max(axis=1) - 0.5 + EDGE_SLACK_TX)
+    top = np.maximum(top, region.y).astype(np.int64)
+    bottom = np.minimum(bottom, region.y + region.height - 1).astype(np.int64)
     face, row = _expand(top, np.maximum(bottom - top + 1, 0))
-    weight0, weight1 = _affine_weights(a, b, c)
-    # Each weight is p x + q(y): the span is where all three are >= 0.
     y = row + 0.5
-    p0, q0 = weight0[face, 0], weight0[face, 1] * y + weight0[face, 2]
-    p1, q1 = weight1[face, 0], weight1[face, 1] * y + weight1[face, 2]
-    left, right = _span((p0, p1, -p0 - p1), (q0, q1, 1.0 - q0 - q1), region.width)
+    left, right = _span(three, face, y)
+    left = np.maximum(left, region.x)
+    right = np.minimum(right, region.x + region.width - 1)
     span, column = _expand(left, np.maximum(right - left + 1, 0))
-    texel = row[span] * region.width + column
+    texel = (row[span] - region.y) * region.width + (column - region.x)
+    weight0, weight1 = _affine_weights(three[:, 0], three[:, 1], three[:, 2])
     x = column + 0.5
     owner[texel] = face_ids[order[face[span]]]
-    bary[texel, 0] = p0[span] * x + q0[span]
-    bary[texel, 1] = p1[span] * x + q1[span]
+    for corner, weight in enumerate((weight0, weight1)):
+        start = (weight[face, 1] * y + weight[face, 2])[span]
+        bary[texel, corner] = weight[face, 0][span] * x + start
 
 
 def _affine_weights(
@@ -155,21 +155,31 @@ def _affine_weights(
 
 
 def _span(
-    slopes: tuple[np.ndarray, ...], offsets: tuple[np.ndarray, ...], width: int
+    corners: Corners, face: Int64[np.ndarray, " n"], y: Float64[np.ndarray, " n"]
 ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
-    """First and last texel whose centre satisfies slope x + offset >= 0 for all three lines."""
-    low = np.zeros(len(offsets[0]))
-    high = np.full(len(offsets[0]), float(width))
-    for slope, offset in zip(slopes, offsets, strict=True):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            crossing = -offset / slope
-        low = np.where(slope > 0, np.maximum(low, crossing), low)
-        high = np.where(slope < 0, np.minimum(high, crossing), high)
-        outside = (slope == 0) & (offset < 0)
-        high = np.where(outside, -1.0, high)
-    left = np.ceil(low - 0.5 - EDGE_SLACK_TX).astype(np.int64)
-    right = np.floor(np.maximum(high, -1.0) - 0.5 + EDGE_SLACK_TX).astype(np.int64)
-    return np.maximum(left, 0), np.minimum(right, width - 1)
+    """First and last texel of a face whose centres lie inside, on rows at heights `y`.
+
+    Crossings come from an edge's own two ends, taken in one order: the faces on either side of it compute the
+    same number, so no texel falls between them.
+    """
+    left, right = np.full(len(y), np.inf), np.full(len(y), -np.inf)
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        a, b = corners[:, i], corners[:, j]
+        swap = (a[:, 1] > b[:, 1]) | ((a[:, 1] == b[:, 1]) & (a[:, 0] > b[:, 0]))
+        low, high = np.where(swap[:, None], b, a)[face], np.where(swap[:, None], a, b)[face]
+        rise = high[:, 1] - low[:, 1]
+        along = np.divide(y - low[:, 1], rise, out=np.zeros_like(y), where=rise > 0)
+        crossing = low[:, 0] + np.clip(along, 0.0, 1.0) * (high[:, 0] - low[:, 0])
+        meets = (y >= low[:, 1] - EDGE_SLACK_TX) & (y <= high[:, 1] + EDGE_SLACK_TX)
+        flat = meets & (rise <= EDGE_SLACK_TX)  # the whole edge lies on the row
+        left = np.where(meets, np.minimum(left, crossing), left)
+        right = np.where(meets, np.maximum(right, crossing), right)
+        left = np.where(flat, np.minimum(left, low[:, 0]), left)
+        right = np.where(flat, np.maximum(right, high[:, 0]), right)
+    none = right < left
+    first = np.ceil(np.where(none, 0.0, left) - 0.5 - EDGE_SLACK_TX).astype(np.int64)
+    last = np.floor(np.where(none, -1.0, right) - 0.5 + EDGE_SLACK_TX).astype(np.int64)
+    return first, last
 
 
 def _draw_border(
@@ -183,6 +193,7 @@ def _draw_border(
 ) -> None:
     """Give uncovered texels near a chart's border the nearest point of it."""
     face, corner = border_edges(surface.mesh, surface.charts, face_ids)
+    corners = corners - np.array([region.x, region.y], np.float64)
     start, end = corners[face, corner], corners[face, (corner + 1) % 3]
     low = np.floor(np.minimum(start, end) - reach_tx - 0.5).astype(np.int64)
     high = np.ceil(np.maximum(start, end) + reach_tx - 0.5).astype(np.int64)
