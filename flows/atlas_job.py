@@ -1,4 +1,4 @@
-"""One atlas through all stages: calibrate, select, then tile by tile into a memory-mapped result."""
+"""One atlas through all stages: calibrate, select, then tile by tile into a mapped result."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -154,7 +154,7 @@ class AtlasJob:
         return level
 
     def _background(self, core: Region) -> np.ndarray:
-        """The stored atlas enlarged bicubically: what stands off the charts, and alpha everywhere."""
+        """The stored atlas enlarged bicubically: colour off the charts, and alpha everywhere."""
         around = core.grown(BACKGROUND_OVERLAP_TX).intersected(self.atlas.region)
         low = to_float(self.atlas.stored[around.slices])
         enlarged = resize(low, height=around.height * self.scale, width=around.width * self.scale)

@@ -1,7 +1,7 @@
 """What all atlases of a capture share while they are worked on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import final
 
@@ -41,7 +41,7 @@ class Scene:
         return surface_points(self.mesh, texels, self.face_normals, self.vertex_normals)
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def timed(self, stage: str) -> Generator[None]:
         """Add the time spent inside to a stage's."""
         start = time.perf_counter()
         yield

@@ -1,4 +1,7 @@
-"""The stages of a run, composed: a capture in, sharpened atlases out. No Prefect, no files but the work directory."""
+"""The stages of a run, composed: a capture in, sharpened atlases out.
+
+No Prefect, no files but the work directory.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,6 +120,6 @@ def worth_findings(records: list[AtlasRecord]) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 where=record.name,
                 text=f"the photos hold only {median:.2f} px per output texel: little can be gained",
-                remedy=f"use a smaller --scale (they fill about {record.worth.fillable_scale:.1f}), "
-                "or closer photos",
+                remedy="use a smaller --scale (they fill about "
+                f"{record.worth.fillable_scale:.1f}), or closer photos",
             )

@@ -1,10 +1,11 @@
 """Fit each photo to the atlas: residual shift, gain, trust, noise, sharpness.
 
-The low atlas is the yardstick. In windows on the photo plane (where neighbours are neighbours on the surface,
-whatever the charts) the atlas's contrast is regressed on the photo's and on its two derivatives; what the
-derivatives explain is a shift. Windows shrink from round to round. This is Lucas and Kanade's registration
-("An iterative image registration technique", 1981) with a local gain, on scattered samples, and with a ridge that
-stands for the prior belief that poses are good to a pixel.
+The low atlas is the yardstick. In windows on the photo plane (where neighbours are neighbours on
+the surface, whatever the charts) the atlas's contrast is regressed on the photo's and on its two
+derivatives; what the derivatives explain is a shift. Windows shrink from round to round. This is
+Lucas and Kanade's registration ("An iterative image registration technique", 1981) with a local
+gain, on scattered samples, and with a ridge that stands for the prior belief that poses are good to
+a pixel.
 """
 
 from dataclasses import dataclass
@@ -192,7 +193,7 @@ def _solve(
 
 
 def _boxed(photo: Float32[np.ndarray, "h w"], factor: int) -> Float32[np.ndarray, "rh rw"]:
-    """Average squares of `factor` px; the last row and column are repeated where they do not fill one."""
+    """Average squares of `factor` px; the last row and column repeat where they do not fill one."""
     if factor == 1:
         return photo
     pad = [(0, -size % factor) for size in photo.shape]
@@ -205,7 +206,7 @@ def _smooth_with_slopes(
     photo: Float32[np.ndarray, "h w"], sigma: float
 ) -> tuple[Float32[np.ndarray, "h w"], ...]:
     smooth = ndimage.gaussian_filter(photo, sigma, truncate=3.0)
-    slope_y, slope_x = np.gradient(smooth)
+    slope_y, slope_x = (np.asarray(slope) for slope in np.gradient(smooth))
     return smooth, slope_x, slope_y
 
 
@@ -217,7 +218,7 @@ def _sample(
 
 
 def _noise(photo: Float32[np.ndarray, "h w"]) -> float:
-    """Estimate white noise from the median of a second difference (Immerkaer, 1996), on flat places."""
+    """Estimate white noise from the median second difference (Immerkaer, 1996), on flat places."""
     if min(photo.shape) < 3:
         return 0.0
     step = max(1, photo.shape[0] // 256)

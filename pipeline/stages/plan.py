@@ -1,4 +1,4 @@
-"""What a run will take, before it runs: tiles, references, memory, disk, time; and whether it is worth it."""
+"""What a run will take, before it runs: tiles, references, memory, disk, time; and its worth."""
 
 from dataclasses import dataclass
 
@@ -33,8 +33,8 @@ def worth(
     """Judge whether the photos hold more than the atlas does.
 
     Args:
-        best_px_per_texel: of the covered texels of a calibration grid, photo px per texel of that grid
-            in the view that shows it finest; 0 where no view does.
+        best_px_per_texel: of the covered texels of a calibration grid, photo px per texel of that
+            grid in the view that shows it finest; 0 where no view does.
         scale: high texels per low texel.
         grid_per_low: grid texels per low texel (1 or less).
     """

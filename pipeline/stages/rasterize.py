@@ -1,8 +1,8 @@
 """Put a face and barycentric weights under every texel of a region.
 
-Each face is cut into rows of texel centres and each row into the span that lies inside, so the work is
-proportional to the texels covered, whatever the shapes of the faces. Everything is float64: which face owns a
-texel does not depend on the region asked for.
+Each face is cut into rows of texel centres and each row into the span that lies inside, so the work
+is proportional to the texels covered, whatever the shapes of the faces. Everything is float64:
+which face owns a texel does not depend on the region asked for.
 """
 
 import numpy as np
@@ -29,15 +29,16 @@ def rasterize(
 ) -> TexelMap:
     """Find what lies under the texels of a region of one atlas.
 
-    A texel is covered where its centre lies in a face; where several faces claim it, the lowest face id owns it.
+    A texel is covered where its centre lies in a face; where several faces claim it, the lowest
+    face id owns it.
 
     Args:
         surface: mesh and charts.
         atlas_index: whose faces to draw, see `Charts.material_id`.
         size: height and width of the whole plane, tx; any resolution, not only the stored one.
         region: the part wanted.
-        conservative_tx: texels whose centre is off the charts but at most this far from a chart's border are
-            given the nearest point of that border.
+        conservative_tx: texels whose centre is off the charts but at most this far from a chart's
+            border are given the nearest point of that border.
     """
     face_ids = np.flatnonzero(surface.charts.material_id == atlas_index).astype(np.int32)
     corners = face_corners(surface.charts, face_ids, size)
@@ -159,8 +160,8 @@ def _span(
 ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """First and last texel of a face whose centres lie inside, on rows at heights `y`.
 
-    Crossings come from an edge's own two ends, taken in one order: the faces on either side of it compute the
-    same number, so no texel falls between them.
+    Crossings come from an edge's own two ends, taken in one order: the faces on either side of it
+    compute the same number, so no texel falls between them.
     """
     left, right = np.full(len(y), np.inf), np.full(len(y), -np.inf)
     for i, j in ((0, 1), (1, 2), (2, 0)):

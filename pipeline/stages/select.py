@@ -1,8 +1,9 @@
 """Choose references: per fixed cell of the atlas, the views that add most.
 
-Cells are fixed squares of the calibration grid, so the choice depends on the surface and never on the tiling. A
-view is worth what it adds to the views chosen before it: square roots of summed weights grow most where nobody
-looked yet, and a view from nearly the same direction as a chosen one counts less (twins bring nothing).
+Cells are fixed squares of the calibration grid, so the choice depends on the surface and never on
+the tiling. A view is worth what it adds to the views chosen before it: square roots of summed
+weights grow most where nobody looked yet, and a view from nearly the same direction as a chosen one
+counts less (twins bring nothing).
 """
 
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def select(
 
 
 def _worth(view: ViewFacts, views: list[ViewFacts]) -> Float32[np.ndarray, "h w"]:
-    """Value of a view at each texel: seen well, finely, sharply, and in agreement with the atlas."""
+    """Value of a view at each texel: seen well, finely, sharply, in agreement with the atlas."""
     sharpest = max((other.fit.sharpness for other in views), default=1.0) or 1.0
     resolution = np.minimum(view.px_per_texel, 1.5) ** 2
     return view.weight * resolution * np.float32(view.fit.trust * view.fit.sharpness / sharpest)
