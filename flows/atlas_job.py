@@ -1,6 +1,5 @@
 """One atlas through all stages: calibrate, select, then tile by tile into a mapped result."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from texsr.pipeline.stages.superresolve import Upscaler, superresolve
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
-NUM_SAMPLES = 10
+NUM_SAMPLES = 8
 BACKGROUND_OVERLAP_TX = 4
 MIN_EVIDENCE = 0.5
 WORKERS = 2  # tiles in flight; each runs PyTorch on one thread
@@ -60,7 +59,7 @@ class AtlasJob:
             scene, self.index, self.scale, calibration, selection if wanted != 0 else None
         )
         with scene.timed("fit"):
-            self.upscaler = self.upscaler.fitted(self._samples(source, calibration), self.scale)
+            self._fit(source)
         high, origin = self._create()
         with scene.timed("superresolve"):
             self._tiles(source, high, origin, device)
@@ -79,18 +78,19 @@ class AtlasJob:
             return limit if asked is None else asked
         return min(asked, limit)
 
-    def _samples(
-        self, source: TileSource, calibration: Calibration
-    ) -> Iterator[tuple[Tensor, object]]:
-        """Give tiles spread over the atlas, at fixed places, with their references."""
+    def _fit(self, source: TileSource) -> None:
+        """Let the upscaler measure this capture on tiles spread over the atlas, at fixed places."""
         cells = list(plan_tiles(*self.low_shape, size_tx=SAMPLE_TX, overlap_tx=0))
-        share = [_share_covered(calibration, tile.core) for tile in cells]
-        full = [tile for tile, part in zip(cells, share, strict=True) if part > 0.3]
+        share = [_share_covered(source.calibration, tile.core) for tile in cells]
+        full = [tile.core for tile, part in zip(cells, share, strict=True) if part > 0.3]
         step = max(1, -(-len(full) // NUM_SAMPLES))
-        for tile in full[step // 2 :: step]:
-            made = source.prepare(tile.core)
-            if made is not None and made.references is not None:
-                yield made.low[None], made.references
+        with (
+            ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool,
+            ThreadPoolExecutor(1, initializer=_one_thread) as fitting,
+        ):
+            made = pool.map(source.prepare, full[step // 2 :: step])
+            samples = ((one.low[None], one.references) for one in made if one and one.references)
+            self.upscaler = fitting.submit(self.upscaler.fitted, samples, self.scale).result()
 
     def _create(self) -> tuple[np.memmap, np.memmap]:
         channels = self.atlas.stored.shape[2]

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from texsr.flows.calibration import Calibration
+from texsr.flows.calibration import Calibration, grid_shape
 from texsr.flows.scene import Scene
 from texsr.pipeline.record import AtlasRecord, ViewRecord
 from texsr.pipeline.stages.measure import seam_error
 from texsr.pipeline.stages.plan import worth
 from texsr.pipeline.stages.select import Selection
+from texsr.pipeline.uv_faults import count_claims
 
 ALPHA_RULE = "enlarged bicubically, neither sharpened nor read as opacity"
 
@@ -68,10 +69,19 @@ def atlas_record(
             seam_error(surface, index, high),
         ),
         num_tiles=tally.num_tiles,
-        stacked_texels=0,
+        stacked_texels=_stacked(scene, index),
         worth=worth(finest, scale=scale, grid_per_low=calibration.per_low),
         views=_view_records(calibration, selection),
     )
+
+
+def _stacked(scene: Scene, index: int) -> int:
+    """Texels of the low atlas that more than one face claims (one of them owns each)."""
+    charts, atlas = scene.capture.surface.charts, scene.capture.surface.atlases[index]
+    height, width = grid_shape(atlas)
+    corners = charts.uv[charts.uv_faces[charts.material_id == index]]
+    claims = count_claims(corners * [width, height], height=height, width=width)
+    return round(float((claims > 1).mean()) * atlas.height_tx * atlas.width_tx)
 
 
 def _finest(calibration: Calibration) -> Float32[np.ndarray, " n"]:

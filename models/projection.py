@@ -26,7 +26,6 @@ from texsr.models.protocol import Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-TRUST_POWER = 0.0
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 MATRIX_LIMIT = 384  # planes larger than this are blurred by convolution
 
@@ -132,6 +131,7 @@ class Projection:
         base = enlarge_faithfully(low, scale)
         if references is None or len(references.color) == 0:
             nothing = torch.zeros_like(base[:, :1])
+            base = make_consistent(base, low, scale)  # matters near the border of the atlas only
             return Upscaled(base, _confidence(base, nothing, nothing), nothing)
         compared = _compare(low, base, references, scale)
         agreement = self._agreement(compared)
@@ -157,7 +157,9 @@ class Projection:
         )
         floor = settings.noise_floor
         gain = ((pa + floor) / (pp + floor)).clamp(0.0, settings.max_gain)
-        share = pa.clamp_min(0.0) ** 2 / ((pp + floor) * (aa + floor))
+        # The photo at the atlas's contrast: a dark photo is not taken for an empty one.
+        raised = gain * pa.clamp_min(0.0)
+        share = raised**2 / ((gain**2 * pp + floor) * (aa + floor))
         share = share.clamp(0.0, 0.999)
         return _Agreement(gain, settings.optimism * share / (1.0 - share))
 
@@ -243,9 +245,7 @@ def _standing(references: _One, share: Float32[Tensor, "k 1 h w"]) -> Float32[Te
     resolution = references.prior[:, 1:2] ** 2
     seen = weight * share
     mean = (seen * resolution).sum(0, keepdim=True) / seen.sum(0, keepdim=True).clamp_min(1e-6)
-    return (
-        weight * references.trust.clamp_min(1e-3) ** TRUST_POWER * resolution / mean.clamp_min(1e-6)
-    )
+    return weight * resolution / mean.clamp_min(1e-6)
 
 
 def _looks(references: _One, scale: int) -> Float32[Tensor, "1 1 H W"]:

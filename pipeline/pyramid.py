@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +24,7 @@ class PhotoPyramid:
 
     def __init__(self, photo: Photo) -> None:
         self.valid: Bool[np.ndarray, "h w"] = photo.valid
-        color = torch.from_numpy(np.array(photo.color))
+        color = torch.from_numpy(_without_background(photo))
         self._levels: list[UInt8[Tensor, "3 h w"]] = [color.permute(2, 0, 1).contiguous()]
         self._lock = threading.Lock()
 
@@ -88,6 +89,16 @@ class PhotoPyramid:
             crop, grid[None, None], mode="bicubic", padding_mode="border", align_corners=False
         )
         return sampled[0, :, 0]
+
+
+def _without_background(photo: Photo) -> UInt8[np.ndarray, "h w 3"]:
+    """Replace invalid pixels by the nearest valid one: no filter mixes background in."""
+    if photo.valid.all() or not photo.valid.any():
+        return np.array(photo.color)
+    rows, columns = ndimage.distance_transform_edt(
+        ~photo.valid, return_distances=False, return_indices=True
+    )
+    return photo.color[rows, columns]
 
 
 @final

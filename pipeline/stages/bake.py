@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from scipy import ndimage
+from scipy.sparse import coo_array, csr_array
 
-from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.color import to_float
 from texsr.pipeline.seams import Seams
-from texsr.pipeline.tile import Region, plan_tiles
+from texsr.pipeline.tile import Region
 
 GUTTER_TX = 32  # high texels; keeps mip levels up to 5 free of foreign colour
 SEAM_REACH_TX = 3.0  # how far into a chart a correction fades out
 SEAM_ROUNDS = 3
-BLOCK_TX = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,12 +25,12 @@ class SeamPoints:
 
 
 def seam_points(seams: Seams, height_tx: int, width_tx: int) -> SeamPoints:
-    """Spread points along all seams, about two a texel."""
+    """Spread points along all seams, about three for two texels."""
     size = np.array([width_tx, height_tx], np.float64)
     flip = np.array([1.0, -1.0])
     ends = (seams.uv * flip + np.array([0.0, 1.0])) * size  # e side end xy
     length = np.linalg.norm(ends[:, :, 1] - ends[:, :, 0], axis=2).max(axis=1)
-    count = np.maximum(np.ceil(length * 2).astype(np.int64), 2)
+    count = np.maximum(np.ceil(length * 1.5).astype(np.int64), 2)
     edge = np.repeat(np.arange(len(count)), count)
     start = np.cumsum(count) - count
     share = ((np.arange(len(edge)) - start[edge]) + 0.5) / count[edge]
@@ -41,6 +41,8 @@ def seam_points(seams: Seams, height_tx: int, width_tx: int) -> SeamPoints:
 def agree_across_seams(atlas: np.ndarray, points: SeamPoints, num_color: int) -> None:
     """Move both sides of every seam to their common mean, fading out into the charts. In place.
 
+    Corrections stay in floating point until the last round, so they are rounded once.
+
     Args:
         atlas: H W c stored, maybe memory-mapped; gutters are filled.
         points: where the sides meet.
@@ -49,80 +51,87 @@ def agree_across_seams(atlas: np.ndarray, points: SeamPoints, num_color: int) ->
     if points.texel.shape[1] == 0:
         return
     height, width = atlas.shape[:2]
-    blocks = list(plan_tiles(height, width, size_tx=BLOCK_TX, overlap_tx=int(SEAM_REACH_TX) + 1))
     place = np.concatenate([points.texel[0], points.texel[1]])
+    reads = _bilinear_taps(place, height, width)
+    spread = _spread_taps(place, height, width)
+    near = np.unique(np.concatenate([reads.texel, spread.texel]))
+    read, write = reads.matrix(near), _normalised(spread.matrix(near))
+    rows, columns = np.divmod(near, width)
+    before = to_float(atlas[rows, columns, :num_color])
+    color = before
     for _ in range(SEAM_ROUNDS):
-        sides = [_bilinear(atlas, texel, num_color) for texel in points.texel]
-        half = (sides[1] - sides[0]) / 2
-        amount = np.concatenate([half, -half])
-        for block in blocks:
-            near = _inside(place, block.padded)
-            if len(near):
-                _correct(atlas, block.core, place[near], amount[near])
+        first, second = np.split(np.asarray(read @ color), 2)
+        half = (second - first) / 2
+        color = color + np.asarray(write.T @ np.concatenate([half, -half]))
+    top = np.float32(np.iinfo(atlas.dtype).max)
+    # Halves go up: rounding them to even would turn 1/255 into 2/255 between two tilings.
+    stored = np.floor(np.clip(color, 0.0, 1.0) * top + np.float32(0.5)).astype(atlas.dtype)
+    moved = (np.abs(color - before) * top > 1e-3).any(axis=1)
+    for channel in range(num_color):
+        atlas[rows[moved], columns[moved], channel] = stored[moved, channel]
 
 
-def _inside(place: Float64[np.ndarray, "n 2"], region: Region) -> Int64[np.ndarray, " m"]:
-    x, y = place[:, 0] - region.x, place[:, 1] - region.y
-    return np.flatnonzero((x >= 0) & (y >= 0) & (x < region.width) & (y < region.height))
+class _Taps(NamedTuple):
+    """Weights between points and texels."""
+
+    point: Int32[np.ndarray, " m"]
+    texel: Int64[np.ndarray, " m"]  # flat index
+    weight: Float32[np.ndarray, " m"]
+    num_points: int
+
+    def matrix(self, texels: Int64[np.ndarray, " u"]) -> csr_array:
+        """A sparse matrix, points x the sorted texels given."""
+        column = np.searchsorted(texels, self.texel)
+        shape = (self.num_points, len(texels))
+        return coo_array((self.weight, (self.point, column)), shape=shape).tocsr()
 
 
-def _correct(
-    atlas: np.ndarray,
-    core: Region,
-    place: Float64[np.ndarray, "n 2"],
-    amount: Float32[np.ndarray, "n c"],
-) -> None:
-    """Add to a block's texels the corrections of the points nearby."""
-    num_color = amount.shape[1]
-    index, added = _spread(place - np.array([core.x, core.y]), amount, core.height, core.width)
-    block = atlas[core.slices].reshape(-1, atlas.shape[2])
-    color = to_float(block[index, :num_color]) + added
-    block[index, :num_color] = to_integer(color.astype(np.float32), atlas.dtype)
-    atlas[core.slices] = block.reshape(core.height, core.width, -1)
-
-
-def _bilinear(
-    atlas: np.ndarray, texel: Float64[np.ndarray, "n 2"], num_color: int
-) -> Float32[np.ndarray, "n c"]:
-    height, width = atlas.shape[:2]
-    x = np.clip(texel[:, 0] - 0.5, 0, width - 1)
-    y = np.clip(texel[:, 1] - 0.5, 0, height - 1)
+def _bilinear_taps(place: Float64[np.ndarray, "n 2"], height: int, width: int) -> _Taps:
+    x = np.clip(place[:, 0] - 0.5, 0, width - 1)
+    y = np.clip(place[:, 1] - 0.5, 0, height - 1)
     left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    across, down = (x - left)[:, None], (y - top)[:, None]
+    across, down = x - left, y - top
+    point = np.arange(len(place), dtype=np.int32)
+    texel = [top * width + left, top * width + right, bottom * width + left, bottom * width + right]
+    weight = [(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down]
+    return _Taps(
+        np.tile(point, 4),
+        np.concatenate(texel),
+        np.concatenate(weight).astype(np.float32),
+        len(place),
+    )
 
-    def at(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        return to_float(atlas[row, column, :num_color])
 
-    upper = at(top, left) * (1 - across) + at(top, right) * across
-    lower = at(bottom, left) * (1 - across) + at(bottom, right) * across
-    return (upper * (1 - down) + lower * down).astype(np.float32)
-
-
-def _spread(
-    place: Float64[np.ndarray, "n 2"], amount: Float32[np.ndarray, "n c"], height: int, width: int
-) -> tuple[Int64[np.ndarray, " m"], Float64[np.ndarray, "m c"]]:
-    """Scatter corrections to the texels around each point: their weighted mean, faded by distance."""
+def _spread_taps(place: Float64[np.ndarray, "n 2"], height: int, width: int) -> _Taps:
+    """Weights by which a correction at a point reaches the texels around it."""
     reach = int(np.ceil(SEAM_REACH_TX))
-    offset = np.arange(-reach, reach + 1)
-    dy, dx = (grid.reshape(-1, 1) for grid in np.meshgrid(offset, offset, indexing="ij"))
     base = np.floor(place).astype(np.int64)
-    x, y = base[:, 0] + dx, base[:, 1] + dy  # offset, point
-    distance = np.hypot(x + 0.5 - place[:, 0], y + 0.5 - place[:, 1])
-    keep = (x >= 0) & (y >= 0) & (x < width) & (y < height) & (distance < SEAM_REACH_TX)
-    source = np.nonzero(keep)[1]
-    index, distance = (y * width + x)[keep], distance[keep]
-    texel, slot = np.unique(index, return_inverse=True)
-    slot = slot.reshape(-1)
-    weight = np.exp(-(distance**2))
-    summed = np.bincount(slot, weights=weight)
-    fade = np.zeros(len(texel))
-    np.maximum.at(fade, slot, np.cos(distance / SEAM_REACH_TX * (np.pi / 2)) ** 2)
-    mean = [
-        np.bincount(slot, weights=weight * amount[source, channel]) / np.maximum(summed, 1e-12)
-        for channel in range(amount.shape[1])
-    ]
-    return texel, np.stack(mean, axis=1) * fade[:, None]
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            x, y = base[:, 0] + dx, base[:, 1] + dy
+            distance = np.hypot(x + 0.5 - place[:, 0], y + 0.5 - place[:, 1])
+            keep = (x >= 0) & (y >= 0) & (x < width) & (y < height) & (distance < SEAM_REACH_TX)
+            chosen = np.flatnonzero(keep).astype(np.int32)
+            weight = np.exp(-(distance[chosen] ** 2)).astype(np.float32)
+            parts.append((chosen, (y * width + x)[chosen], weight))
+    return _Taps(
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        np.concatenate([part[2] for part in parts]),
+        len(place),
+    )
+
+
+def _normalised(spread: csr_array) -> csr_array:
+    """Make each texel's correction the weighted mean of the points around, faded by the nearest one."""
+    total = np.asarray(spread.sum(axis=0)).ravel()
+    nearest = np.asarray(spread.max(axis=0).todense()).ravel()
+    distance = np.sqrt(np.maximum(-np.log(np.maximum(nearest, 1e-30)), 0.0))
+    fade = np.cos(np.minimum(distance / SEAM_REACH_TX, 1.0) * (np.pi / 2)) ** 2
+    factor = np.divide(fade, total, out=np.zeros_like(total), where=total > 0)
+    return spread.multiply(factor[None].astype(np.float32)).tocsr()
 
 
 class Filled(NamedTuple):

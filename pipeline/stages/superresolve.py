@@ -4,7 +4,7 @@ The protocol is declared here, by its consumer; whatever satisfies it by structu
 """
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float32
@@ -14,6 +14,7 @@ from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.references import Cropped, Warped
 
 
+@runtime_checkable
 class UpscaledTile(Protocol):
     """What comes out of an upscaler."""
 
@@ -33,6 +34,7 @@ class UpscaledTile(Protocol):
         ...
 
 
+@runtime_checkable
 class Upscaler(Protocol):
     """A model that makes a tile `scale` times larger with the help of references."""
 

@@ -109,13 +109,14 @@ def feathered(
     """Fade a view out towards texels that exist and are not seen.
 
     Returns:
-        [0, 1]; 0 where unseen, 1 from `FEATHER_TX` texels inside.
+        [0, 1]; 0 where unseen and at the border of what is seen, 1 some texels inside.
     """
     hidden = covered & ~seen
     if not hidden.any():
         return seen.astype(np.float32)
     distance = ndimage.distance_transform_edt(~hidden)
-    ramp = np.clip((distance - 0.5) / FEATHER_TX, 0.0, 1.0)
+    # 0 at the outermost seen texels, corners included: interpolated weights end where rays were cast.
+    ramp = np.clip((distance - 1.5) / FEATHER_TX, 0.0, 1.0)
     return np.where(seen, ramp, 0.0).astype(np.float32)
 
 
