@@ -1,7 +1,7 @@
 """What was planted in a photo of an analytic plane is found: shift, gain, noise, blur, a stranger.
 
-Accuracy reached at 2 px per texel, as asserted below: shifts up to 1 px to 0.02 px in the median and
-0.05 px for 95 of 100 texels; with exposure off by 30 percent and noise of 2 percent, to 0.08 px.
+Accuracy reached at 2 px per texel, as asserted below: shifts up to 1 px to 0.02 px in the median
+and 0.05 px for 95 of 100 texels; with exposure off by 30 percent and 2 percent noise, to 0.08 px.
 """
 
 import numpy as np
