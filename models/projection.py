@@ -1,15 +1,16 @@
 """Weights-free fusion of warped references: detail from the photos, everything else from the atlas.
 
-Where the photos are silent the answer is the image whose reduction is the low atlas (`enlarge_faithfully`). To
-it each reference adds what it says beyond its own low frequencies, brought to the atlas's contrast by a local
-gain. How far a reference is believed is measured where it can be checked: in the finest band that the low atlas
-still holds. There, in windows of a few texels, the correlation of photo and atlas gives a signal-to-noise ratio,
-and references are combined as independent measurements of the same detail (Wiener weights). Finally the
-reduction of the result is made equal to the low atlas, and loosened where photos and atlas firmly disagree.
+Where the photos are silent the answer is the image whose reduction is the low atlas
+(`enlarge_faithfully`). To it each reference adds what it says beyond its own low frequencies,
+brought to the atlas's contrast by a local gain. How far a reference is believed is measured where
+it can be checked: in the finest band that the low atlas still holds. There, in windows of a few
+texels, the correlation of photo and atlas gives a signal-to-noise ratio, and references are
+combined as independent measurements of the same detail (Wiener weights). Finally the reduction of
+the result is made equal to the low atlas, and loosened where photos and atlas firmly disagree.
 
-Photos are blurred or crisp relative to the atlas, and which it is can be measured too: the gain that brings photo
-to atlas is compared between two bands that the low atlas holds, and the trend carried on into the detail
-(`Projection.fitted`).
+Photos are blurred or crisp relative to the atlas, and which it is can be measured too: the gain
+that brings photo to atlas is compared between two bands that the low atlas holds, and the trend
+carried on into the detail (`Projection.fitted`).
 """
 
 from collections.abc import Iterable
@@ -50,8 +51,8 @@ class ProjectionSettings:
     """What the finest detail is multiplied by, less 1; `Projection.fitted` measures it."""
 
 
-# A gain that grows as exp(c f^2) by this much from one band to the next grows by its tenth power from there to the
-# detail: the bands lie near 0.18 and 0.35 cycles per low texel, detail near 1.
+# A gain that grows as exp(c f^2) by this much from one band to the next grows by its tenth power
+# from there to the detail: the bands lie near 0.18 and 0.35 cycles per low texel, detail near 1.
 TREND_POWER = 10.0
 CRISPNESS_RANGE = (-0.4, 0.8)
 FINE_SIGMA_TX, COARSE_SIGMA_TX = 0.6, 1.2
@@ -258,9 +259,9 @@ def _looks(references: _One, scale: int) -> Float32[Tensor, "1 1 H W"]:
 def _confidence(high: Tensor, belief: Tensor, looks: Tensor) -> Float32[Tensor, "1 1 H W"]:
     """Turn the expected error into (0, 1].
 
-    Errors are a share of the contrast around a texel, and the share falls slowly with the photo px that looked
-    at it and with the belief they earned. The exponents are a log-linear fit to the true errors of captures
-    with a known answer; they are the same for all captures.
+    Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
+    that looked at it and with the belief they earned. The exponents are a log-linear fit to the
+    true errors of captures with a known answer; they are the same for all captures.
     """
     luma = _luma(high)
     contrast = _blur((luma - _blur(luma, 1.0)).abs(), 1.5) + 1e-4

@@ -1,4 +1,7 @@
-"""A photo at several resolutions, sampled at scattered pixels without aliasing. Home of PyTorch's sampler."""
+"""A photo at several resolutions, sampled at scattered pixels without aliasing.
+
+Home of PyTorch's sampler.
+"""
 
 import math
 import threading
@@ -49,7 +52,8 @@ class PhotoPyramid:
         """
         if len(px) == 0 or float(px_per_texel.max()) <= MIN_FINER:
             return self._at(0, px)
-        # 0 up to MIN_FINER, then on a straight path to 1 at 2 px: what a texel gets depends on itself alone.
+        # 0 up to MIN_FINER, then on a straight path to 1 at 2 px: what a texel gets depends on
+        # itself alone.
         start = torch.log2(px_per_texel / MIN_FINER).clamp_min(0.0) / math.log2(2.0 / MIN_FINER)
         lod = torch.where(px_per_texel < 2.0, start, torch.log2(px_per_texel.clamp_min(1.0)))
         color = torch.zeros(3, len(px))
@@ -95,9 +99,10 @@ def _without_background(photo: Photo) -> UInt8[np.ndarray, "h w 3"]:
     """Replace invalid pixels by the nearest valid one: no filter mixes background in."""
     if photo.valid.all() or not photo.valid.any():
         return np.array(photo.color)
-    rows, columns = ndimage.distance_transform_edt(
+    nearest = ndimage.distance_transform_edt(
         ~photo.valid, return_distances=False, return_indices=True
     )
+    rows, columns = np.asarray(nearest)
     return photo.color[rows, columns]
 
 

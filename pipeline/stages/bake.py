@@ -1,7 +1,7 @@
 """Tiles into the finished atlas: agreement across seams, gutters, alpha."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
@@ -125,7 +125,7 @@ def _spread_taps(place: Float64[np.ndarray, "n 2"], height: int, width: int) -> 
 
 
 def _normalised(spread: csr_array) -> csr_array:
-    """Make each texel's correction the weighted mean of the points around, faded by the nearest one."""
+    """Correct each texel by the weighted mean of the points around, faded by the nearest one."""
     total = np.asarray(spread.sum(axis=0)).ravel()
     nearest = np.asarray(spread.max(axis=0).todense()).ravel()
     distance = np.sqrt(np.maximum(-np.log(np.maximum(nearest, 1e-30)), 0.0))
@@ -158,6 +158,7 @@ def fill_gutter(
     on_chart = covered[around.slices]
     if on_chart.all() or not on_chart.any():
         return Filled(color[core.slices], on_chart[inner.slices])
-    distance, nearest = ndimage.distance_transform_edt(~on_chart, return_indices=True)
+    found = ndimage.distance_transform_edt(~on_chart, return_indices=True)
+    distance, nearest = cast(tuple[np.ndarray, np.ndarray], found)
     rows, columns = (index[inner.slices] for index in nearest)
     return Filled(color[around.slices][rows, columns], distance[inner.slices] <= GUTTER_TX)

@@ -50,7 +50,7 @@ class Upscaler(Protocol):
 
     @property
     def overlap_tx(self) -> int:
-        """How far around a low texel it looks: with this much around a tile, the tiling does not show."""
+        """How far around a low texel it looks: with so much around a tile, no tiling shows."""
         ...
 
     @property

@@ -1,9 +1,10 @@
 """Which view sees which texel.
 
-A view sees a texel when the surface faces it, the texel projects into the photo onto a valid pixel and no other
-part of the mesh stands in between. Rays are exact: nothing leaks through thin parts, and a clearance in units of
-the mesh keeps a surface from hiding itself. What is seen fades out towards its end over a few texels, so that no
-line shows where a view stops contributing; towards a chart's border it does not, since the surface goes on there.
+A view sees a texel when the surface faces it, the texel projects into the photo onto a valid pixel
+and no other part of the mesh stands in between. Rays are exact: nothing leaks through thin parts,
+and a clearance in units of the mesh keeps a surface from hiding itself. What is seen fades out
+towards its end over a few texels, so that no line shows where a view stops contributing; towards a
+chart's border it does not, since the surface goes on there.
 """
 
 from dataclasses import dataclass
@@ -114,8 +115,8 @@ def feathered(
     hidden = covered & ~seen
     if not hidden.any():
         return seen.astype(np.float32)
-    distance = ndimage.distance_transform_edt(~hidden)
-    # 0 at the outermost seen texels, corners included: interpolated weights end where rays were cast.
+    distance = np.asarray(ndimage.distance_transform_edt(~hidden))
+    # 0 at the outermost seen texels, corners included: interpolated weights end where rays end.
     ramp = np.clip((distance - 1.5) / FEATHER_TX, 0.0, 1.0)
     return np.where(seen, ramp, 0.0).astype(np.float32)
 
