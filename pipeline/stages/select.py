@@ -15,7 +15,10 @@ from texsr.pipeline.fit import ViewFit
 
 CELL_TX = 16  # texels of the calibration grid
 TWIN_RAD = 0.12  # views closer than this in direction are near twins
-MIN_TRUST = 0.02  # squared correlation below which a photo shows something else
+MIN_TRUST = (
+    0.02  # squared correlation below which a photo shows something else, whatever the others do
+)
+MIN_TRUST_SHARE = 0.3  # and below this share of the median view's it does so too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +56,8 @@ def select(
 ) -> Selection:
     """Choose up to `num_references` views for every cell; None: all that agree with the atlas."""
     shape = -(-covered.shape[0] // CELL_TX), -(-covered.shape[1] // CELL_TX)
-    trusted = np.array([view.fit.trust >= MIN_TRUST for view in views], bool)
+    bar = _trust_bar(views)
+    trusted = np.array([view.fit.trust >= bar for view in views], bool)
     value = [_cell_means(_worth(view, views), shape) for view in views]
     stacked = np.stack(value) if value else np.zeros((0, *shape, 4), np.float32)
     stacked[~trusted] = 0.0
@@ -64,10 +68,15 @@ def select(
     chosen = allowed & (stacked.sum(axis=-1) > 0)
     total = max(float((stacked.max(axis=(0, 3), initial=0.0) > 0).sum()), 1.0)
     reasons = tuple(
-        _reason(view, views, float(chosen[k].sum()) / total, stacked[k])
-        for k, view in enumerate(views)
+        _reason(view, views, float(chosen[k].sum()) / total, bar) for k, view in enumerate(views)
     )
     return Selection(allowed=allowed, reasons=reasons)
+
+
+def _trust_bar(views: list[ViewFacts]) -> float:
+    """Trust below which a view shows something else than this surface."""
+    seeing = [view.fit.trust for view in views if view.weight.any()]
+    return max(MIN_TRUST, MIN_TRUST_SHARE * float(np.median(seeing))) if seeing else MIN_TRUST
 
 
 def _worth(view: ViewFacts, views: list[ViewFacts]) -> Float32[np.ndarray, "h w"]:
@@ -117,13 +126,11 @@ def _greedy(
     return allowed
 
 
-def _reason(
-    view: ViewFacts, views: list[ViewFacts], share: float, value: Float32[np.ndarray, "ch cw q"]
-) -> str:
+def _reason(view: ViewFacts, views: list[ViewFacts], share: float, bar: float) -> str:
     """Say in a few words what spoke for a view, or against it."""
     if not view.weight.any():
         return "sees nothing of the surface"
-    if view.fit.trust < MIN_TRUST:
+    if view.fit.trust < bar:
         return f"does not show this surface: agreement with the atlas {view.fit.trust:.2f}"
     if share == 0.0:
         return "others see the same places better"
