@@ -116,7 +116,7 @@ def feathered(
     if not hidden.any():
         return seen.astype(np.float32)
     distance = np.asarray(ndimage.distance_transform_edt(~hidden))
-    # 0 at the outermost seen texels, corners included: interpolated weights end where rays end.
+    # 0 at the outermost seen texels, corners too: interpolated weights end where rays were cast.
     ramp = np.clip((distance - 1.5) / FEATHER_TX, 0.0, 1.0)
     return np.where(seen, ramp, 0.0).astype(np.float32)
 
