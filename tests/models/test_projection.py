@@ -71,9 +71,10 @@ def fused(tile: Tile, references: Warped | None, upscaler: Projection | None = N
 
 
 def test_without_references_it_is_the_faithful_enlargement(tile):
-    expected = enlarge_faithfully(tile.low, SCALE)
     none = Projection()(tile.low, None, SCALE)
-    assert torch.equal(none.high, expected)
+    off = (none.high - enlarge_faithfully(tile.low, SCALE))[..., INNER, INNER]
+    assert float(off.abs().max()) < 1e-3
+    assert float((reduce(none.high, SCALE) - tile.low).abs().max()) < 1 / 255  # to the very border
     assert float(none.evidence.max()) == 0.0
     empty = Warped(
         color=torch.zeros(1, 0, 3, SIDE * SCALE, SIDE * SCALE),
@@ -81,7 +82,7 @@ def test_without_references_it_is_the_faithful_enlargement(tile):
         prior=torch.zeros(1, 0, 2, SIDE, SIDE),
         trust=torch.zeros(1, 0),
     )
-    assert torch.equal(fused(tile, empty), expected)
+    assert torch.equal(fused(tile, empty), none.high)
 
 
 @pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 3, 0, 2)])
@@ -144,18 +145,7 @@ def test_noise_in_place_of_photos_changes_little(tile):
     assert tile.psnr(fused(tile, tile.references(*rubbish))) > base - 0.3
 
 
-@pytest.mark.parametrize(
-    "sigma",
-    [
-        0.03,
-        pytest.param(
-            0.01,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the noise floor counts against dark photos: 0.20 dB"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("sigma", [0.01, 0.03])
 def test_exposure_and_offset_of_the_photos_do_not_matter(tile, sigma):
     clean = [noisy(tile.truth, sigma, i) for i in range(4)]
     drift = [(0.7, 20 / 255), (1.3, -20 / 255), (0.9, -20 / 255), (1.2, 20 / 255)]

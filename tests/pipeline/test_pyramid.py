@@ -85,7 +85,6 @@ def test_a_finer_photo_agrees_with_the_average_over_the_texel_anywhere():
     assert np.sqrt(np.mean((got - means) ** 2)) < 3.0
 
 
-@pytest.mark.xfail(strict=True, reason="the finest texel of the company decides for all")
 @settings(max_examples=40, deadline=None)
 @example(seed=0, px_per_texel=1.125)
 @given(seed=UNITS, px_per_texel=st.floats(0.3, 9.0))
@@ -100,7 +99,6 @@ def test_a_point_is_sampled_the_same_in_any_company(seed, px_per_texel):
     np.testing.assert_allclose(together[:1], alone, atol=0.05)
 
 
-@pytest.mark.xfail(strict=True, reason="the finest texel of the company decides for all")
 @pytest.mark.parametrize("size", [1.05, 1.14])
 def test_slightly_finer_photos_are_sampled_the_same_in_any_company(size):
     photo = noise(9)
@@ -109,7 +107,6 @@ def test_slightly_finer_photos_are_sampled_the_same_in_any_company(size):
     np.testing.assert_allclose(sampled(photo, px, [size, 2.0])[:1], alone, atol=0.05)
 
 
-@pytest.mark.xfail(strict=True, reason="a step at MIN_FINER")
 def test_detail_fades_evenly_as_texels_grow():
     """No step where the next level comes in: a fiftieth more px per texel changes little."""
     photo = noise(5)

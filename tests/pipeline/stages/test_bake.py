@@ -129,15 +129,6 @@ def test_sides_that_agree_stay_as_they_are_to_a_grey_level():
     assert np.abs(stored.astype(int) - before).max() <= 1
 
 
-def test_blocks_of_any_size_give_the_same_atlas(monkeypatch):
-    _, at_once, points = cube()
-    cut = at_once.copy()
-    agree_across_seams(at_once, points, 3)
-    monkeypatch.setattr("texsr.pipeline.stages.bake.BLOCK_TX", 13)
-    agree_across_seams(cut, points, 3)
-    np.testing.assert_array_equal(cut, at_once)
-
-
 def test_an_atlas_on_disk_is_corrected_in_place(tmp_path):
     _, stored, points = cube()
     mapped = np.memmap(tmp_path / "a.raw", stored.dtype, "w+", shape=stored.shape)
@@ -157,19 +148,19 @@ def test_without_seams_nothing_happens():
     np.testing.assert_array_equal(stored, before)
 
 
-def test_points_stand_twice_a_texel_at_the_same_place_of_the_surface():
+def test_points_stand_three_on_two_texels_at_the_same_place_of_the_surface():
     scene = make_scene(Shape.CUBE, low_tx=16, cameras=[])
     seams = find_seams(scene.surface, 0)
     points = seam_points(seams, 64, 64)
     uv = np.stack([points.texel[..., 0] / 64, 1 - points.texel[..., 1] / 64], axis=-1)
     for side in (0, 1):
         step = np.linalg.norm(np.diff(points.texel[side], axis=0), axis=1)
-        assert np.quantile(step, 0.9) <= 0.5 + 1e-9
+        assert np.quantile(step, 0.9) <= 2 / 3 + 1e-9
     edge = seams.uv  # every pair of points divides its edge alike on both sides
     start = 0
     for ends in edge:
         length = np.linalg.norm((ends[:, 1] - ends[:, 0]) * 64, axis=1).max()
-        count = max(int(np.ceil(length * 2)), 2)
+        count = max(int(np.ceil(length * 1.5)), 2)
         share = (np.arange(count) + 0.5) / count
         for side in (0, 1):
             expected = ends[side, 0] + share[:, None] * (ends[side, 1] - ends[side, 0])
@@ -185,7 +176,6 @@ def test_grey_atlases_have_one_channel_to_agree_in():
     assert seam_error(scene.surface, 0, grey) < 0.2 * seam_error(scene.surface, 0, stored[..., :1])
 
 
-@pytest.mark.xfail(strict=True, reason="points on the right and lower border are passed over")
 def test_charts_that_touch_the_border_of_the_atlas_agree_too():
     texel = np.array([[[0.0, 0.0], [16.0, 16.0]], [[0.0, 16.0], [16.0, 0.0]]])
     stored = np.random.default_rng(5).integers(0, 256, (16, 16, 3), dtype=np.uint8)

@@ -207,7 +207,6 @@ def test_a_photo_much_finer_than_the_texels_does_not_alias():
     assert float(left) < 1.5 * grain.std() / fine
 
 
-@pytest.mark.xfail(strict=True, reason="weights reach a low texel beyond the last one seen")
 def test_texels_out_of_the_photo_count_nothing():
     made = bench((0, 0, 1.5), size_px=100, focal=1.0)
     px, _ = made.camera.project(made.position)
@@ -217,7 +216,6 @@ def test_texels_out_of_the_photo_count_nothing():
     assert (weight[out] == 0).all()
 
 
-@pytest.mark.xfail(strict=True, reason="weights reach a low texel beyond the last one seen")
 @pytest.mark.parametrize("size_px", [128, 256])
 def test_masked_pixels_never_enter(size_px):
     """What stands behind a mask (eroded by 3 px, as on load) changes no texel that counts."""

@@ -196,10 +196,11 @@ def test_sight_fades_out_over_two_texels_towards_hidden_surface_only():
     seen = covered.copy()
     seen[:, 10:] = False
     weight = feathered(seen, covered)
-    ramp = [(d - 0.5) / FEATHER_TX for d in (1, 2, 3)]
+    ramp = [max(d - 1.5, 0) / FEATHER_TX for d in (1, 2, 3, 4)]
     np.testing.assert_allclose(weight[:, 9], ramp[0])
     np.testing.assert_allclose(weight[:, 8], ramp[1])
-    np.testing.assert_allclose(weight[:, 2:8], 1.0)  # to the chart's border, where nothing hides
+    np.testing.assert_allclose(weight[:, 7], ramp[2])
+    np.testing.assert_allclose(weight[:, 2:7], 1.0)  # to the chart's border, where nothing hides
     assert (weight[~seen] == 0).all()
 
 
@@ -211,7 +212,7 @@ def test_feathering_agrees_with_the_distance_to_the_nearest_hidden_texel():
     rows, columns = np.nonzero(covered & ~seen)
     for y, x in zip(*np.nonzero(seen), strict=True):
         distance = np.hypot(rows - y, columns - x).min()
-        assert weight[y, x] == pytest.approx(min(max((distance - 0.5) / FEATHER_TX, 0), 1))
+        assert weight[y, x] == pytest.approx(min(max((distance - 1.5) / FEATHER_TX, 0), 1))
     np.testing.assert_array_equal(feathered(covered, covered), covered)
 
 
