@@ -50,7 +50,7 @@ class AtlasJob:
     def run(self, device: str) -> tuple[np.memmap, np.memmap, AtlasRecord]:
         """Give the new atlas, its provenance and what happened."""
         scene = self.scene
-        wanted = self._num_references()
+        wanted = self.num_references()
         with scene.timed("calibrate"):
             calibration = calibrate(scene, self.index)
         with scene.timed("select"):
@@ -72,7 +72,8 @@ class AtlasJob:
             )
         return high, origin, record
 
-    def _num_references(self) -> int | None:
+    def num_references(self) -> int | None:
+        """References a cell may use: what was asked for, within what the model wants."""
         limit, asked = self.upscaler.max_references, self.scene.settings.references
         if asked is None or limit is None:
             return limit if asked is None else asked
@@ -108,21 +109,22 @@ class AtlasJob:
         )
         return high, origin
 
-    def _plan(self, calibration: Calibration) -> list[Tile]:
+    def plan(self, calibration: Calibration) -> list[Tile]:
+        """Cut the low atlas into tiles that leave the memory budget whole."""
         upscaler, settings = self.upscaler, self.scene.settings
-        views = int((np.stack([v.weight > 0 for v in calibration.views]).any(axis=(1, 2))).sum())
+        seeing = sum(bool((view.weight > 0).any()) for view in calibration.views)
         size = settings.tile_size_tx or tile_size_tx(
             low_shape=self.low_shape,
             scale=self.scale,
             overlap_tx=upscaler.overlap_tx,
-            bytes_per_texel=upscaler.bytes_per_texel(min(views, 12)),
+            bytes_per_texel=upscaler.bytes_per_texel(seeing),
             budget=settings.memory_mb * 2**20 // 2 // WORKERS,
         )
         return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=upscaler.overlap_tx))
 
     def _tiles(self, source: TileSource, high: np.memmap, origin: np.memmap, device: str) -> None:
         """Work through the tiles, as many at a time as there are cores (two at most)."""
-        tiles = self._plan(source.calibration)
+        tiles = self.plan(source.calibration)
         self.tally.num_tiles = len(tiles)
         bake = partial(self._bake, source, high, origin, device)
         with ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from texsr.flows.calibration import Calibration, grid_shape
 from texsr.flows.scene import Scene
-from texsr.pipeline.record import AtlasRecord, ViewRecord
+from texsr.pipeline.record import AtlasRecord, ViewRecord, Worth
 from texsr.pipeline.stages.measure import seam_error
 from texsr.pipeline.stages.plan import worth
 from texsr.pipeline.stages.select import Selection
@@ -49,7 +49,6 @@ def atlas_record(
     """Gather what happened to one atlas."""
     surface = scene.capture.surface
     atlas = surface.atlases[index]
-    finest = _finest(calibration)
     ours = surface.charts.material_id == index
     area = float(scene.mesh.face_areas()[ours].sum())
     texels = float(scene.uv_areas[ours].sum()) * atlas.height_tx * atlas.width_tx
@@ -70,7 +69,7 @@ def atlas_record(
         ),
         num_tiles=tally.num_tiles,
         stacked_texels=_stacked(scene, index),
-        worth=worth(finest, scale=scale, grid_per_low=calibration.per_low),
+        worth=atlas_worth(calibration, scale),
         views=_view_records(calibration, selection),
     )
 
@@ -84,11 +83,12 @@ def _stacked(scene: Scene, index: int) -> int:
     return round(float((claims > 1).mean()) * atlas.height_tx * atlas.width_tx)
 
 
-def _finest(calibration: Calibration) -> Float32[np.ndarray, " n"]:
+def atlas_worth(calibration: Calibration, scale: float) -> Worth:
+    """Judge whether the photos hold more than the atlas does."""
     finest = np.zeros(calibration.covered.shape, np.float32)
     for view in calibration.views:
         np.maximum(finest, view.px_per_texel, out=finest)
-    return finest[calibration.covered]
+    return worth(finest[calibration.covered], scale=scale, grid_per_low=calibration.per_low)
 
 
 def _view_records(calibration: Calibration, selection: Selection) -> tuple[ViewRecord, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from texsr.flows.artifacts import needed_bytes
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import Calibration, calibrate
+from texsr.flows.facts import atlas_worth
 from texsr.flows.job import Job
 from texsr.flows.progress import Progress, silent
 from texsr.flows.run import load
@@ -16,10 +17,9 @@ from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import build_upscaler
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.record import Worth
-from texsr.pipeline.stages.plan import AtlasPlan, RunPlan, tile_size_tx, worth
+from texsr.pipeline.stages.plan import AtlasPlan, RunPlan
 from texsr.pipeline.stages.select import select
 from texsr.pipeline.stages.superresolve import check_scale
-from texsr.pipeline.tile import plan_tiles
 
 # Measured on two cores; a run that has them to itself comes within a factor of two.
 SECONDS_PER_TEXEL, SECONDS_PER_VIEW_TEXEL = 2e-6, 4e-7
@@ -64,35 +64,18 @@ def surface_worth(capture: Capture, scale: float, progress: Progress = silent) -
     """Judge whether the photos hold more than the largest atlas does."""
     sizes = [atlas.height_tx * atlas.width_tx for atlas in capture.surface.atlases]
     scene = Scene(capture, RunSettings(scale=scale), progress)
-    return _worth(calibrate(scene, int(np.argmax(sizes))), scale)
-
-
-def _worth(calibration: Calibration, scale: float) -> Worth:
-    finest = np.max([view.px_per_texel for view in calibration.views], axis=0)
-    covered = np.asarray(finest[calibration.covered], np.float32)
-    return worth(covered, scale=scale, grid_per_low=calibration.per_low)
+    return atlas_worth(calibrate(scene, int(np.argmax(sizes))), scale)
 
 
 def _plan_atlas(job: AtlasJob, calibration: Calibration) -> AtlasPlan:
-    settings, upscaler = job.scene.settings, job.upscaler
-    seeing = sum(bool((view.weight > 0).any()) for view in calibration.views)
-    limits = [n for n in (upscaler.max_references, settings.references) if n is not None]
-    wanted = min(limits, default=None)
-    chosen = select(calibration.views, calibration.covered, wanted)
-    side = settings.tile_size_tx or tile_size_tx(
-        low_shape=job.low_shape,
-        scale=job.scale,
-        overlap_tx=upscaler.overlap_tx,
-        bytes_per_texel=upscaler.bytes_per_texel(min(seeing, 12)),
-        budget=settings.memory_mb * 2**20 // 2,
-    )
-    tiles = plan_tiles(*job.low_shape, size_tx=side, overlap_tx=upscaler.overlap_tx)
+    chosen = select(calibration.views, calibration.covered, job.num_references())
+    tiles = job.plan(calibration)
     return AtlasPlan(
         name=job.atlas.name,
         low_size_tx=job.low_shape,
         high_size_tx=job.high_shape,
-        num_tiles=sum(1 for _ in tiles),
-        tile_size_tx=side,
+        num_tiles=len(tiles),
+        tile_size_tx=tiles[0].core.width,
         num_references=sum(bool(allowed.any()) for allowed in chosen.allowed),
-        worth=_worth(calibration, job.scale),
+        worth=atlas_worth(calibration, job.scale),
     )

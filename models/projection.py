@@ -54,7 +54,7 @@ class ProjectionSettings:
 # A gain that grows as exp(c f^2) by this much from one band to the next grows by its tenth power
 # from there to the detail: the bands lie near 0.18 and 0.35 cycles per low texel, detail near 1.
 TREND_POWER = 10.0
-CRISPNESS_RANGE = (-0.4, 0.8)
+CRISPNESS_RANGE = (-0.2, 0.8)
 FINE_SIGMA_TX, COARSE_SIGMA_TX = 0.6, 1.2
 EDGE_SIGMA_TX = 2.4
 

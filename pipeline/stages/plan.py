@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from texsr.pipeline.record import Spread, Worth
 
-MIN_TILE_TX, MAX_TILE_TX = 64, 512
+MIN_TILE_TX, MAX_TILE_TX = 48, 512
 
 
 def tile_size_tx(
