@@ -19,6 +19,7 @@ from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.rays import RayCaster
 
 MIN_COSINE = 0.1  # a texel seen flatter than this shows nothing worth having
+MAX_CREASE_COSINE = 0.866  # of 30 degrees between a face and its smoothed normal
 FRAME_MARGIN_PX = 2.0
 FEATHER_TX = 2.0
 
@@ -31,7 +32,7 @@ class SurfacePoints:
     position: Float64[np.ndarray, "n 3"]  # world
     face_id: Int32[np.ndarray, " n"]
     face_normal: Float64[np.ndarray, "n 3"]
-    normal: Float64[np.ndarray, "n 3"]  # interpolated between vertices
+    normal: Float64[np.ndarray, "n 3"]  # interpolated between vertices, but not across hard edges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,12 +61,15 @@ def surface_points(
     )
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     normal = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
+    # At a hard edge the average of the faces belongs to none of them: there the face's own normal stands.
+    flat = face_normals[face_id]
+    smooth = np.einsum("ij,ij->i", normal, flat) > MAX_CREASE_COSINE
     return SurfacePoints(
         texels=texels,
         position=texels.positions(mesh),
         face_id=face_id,
-        face_normal=face_normals[face_id],
-        normal=normal,
+        face_normal=flat,
+        normal=np.where(smooth[:, None], normal, flat),
     )
 
 
