@@ -61,7 +61,7 @@ def surface_points(
     )
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     normal = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
-    # At a hard edge the average of the faces belongs to none of them: there the face's own normal stands.
+    # At a hard edge the average of the faces belongs to none: there the face's own normal stands.
     flat = face_normals[face_id]
     smooth = np.einsum("ij,ij->i", normal, flat) > MAX_CREASE_COSINE
     return SurfacePoints(
