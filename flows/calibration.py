@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int32
 
 from texsr.flows.scene import Scene
 from texsr.pipeline.atlas import Atlas
@@ -58,6 +58,13 @@ def calibrate(scene: Scene, atlas_index: int) -> Calibration:
     return Calibration(covered=texels.covered, per_low=width / atlas.width_tx, views=views)
 
 
+def charts_under(scene: Scene, points: SurfacePoints) -> Int32[np.ndarray, "h w"]:
+    """The chart that each texel lies on; -1 off the charts."""
+    chart = np.full(points.texels.face_id.shape, -1, np.int32)
+    chart[points.texels.covered] = scene.capture.surface.charts.chart_id[points.face_id]
+    return chart
+
+
 def grid_shape(atlas: Atlas) -> tuple[int, int]:
     """The calibration grid's size: the low atlas's own, or less where that is large."""
     shrink = min(1.0, (GRID_TEXELS / (atlas.height_tx * atlas.width_tx)) ** 0.5)
@@ -89,6 +96,7 @@ def _fit(
     seen[covered] = sight.seen
     px_per_texel = np.zeros(covered.shape, np.float32)
     px_per_texel[covered] = footprints(scene.mesh, points.face_id, uv_areas_tx, camera)
+    chart = charts_under(scene, points)
     cosine = np.zeros(covered.shape, np.float32)
     cosine[covered] = sight.cosine
     away = camera.centre - scene.caster.centre
@@ -104,7 +112,7 @@ def _fit(
         fit = fit_view(samples, photo.luma(), CalibrateSettings())
     return ViewFacts(
         name=scene.capture.views[index].name,
-        weight=feathered(seen, covered) * cosine**2,
+        weight=feathered(seen, chart) * cosine**2,
         px_per_texel=np.where(seen, px_per_texel, np.float32(0.0)),
         direction=away / max(float(np.linalg.norm(away)), 1e-12),
         fit=fit,

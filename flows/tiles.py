@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float32
 from torch import Tensor
 
-from texsr.flows.calibration import REACH_TX, Calibration
+from texsr.flows.calibration import REACH_TX, Calibration, charts_under
 from texsr.flows.scene import Scene
 from texsr.pipeline.references import Reference, Warped, stack
 from texsr.pipeline.stages.rasterize import rasterize
@@ -117,9 +117,10 @@ class TileSource:
         px_per_texel[seen] = footprints(
             self.scene.mesh, low.face_id[sight.seen], self.uv_areas_tx, camera
         )
+        chart = charts_under(self.scene, low)
         share = self.selection.share(index, self.low_shape)[region.slices]
         return LowSight(
-            weight=feathered(seen, covered) * share,
+            weight=feathered(seen, chart) * share,
             cosine=cosine,
             px_per_texel=px_per_texel,
             covered=covered,

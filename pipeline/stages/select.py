@@ -18,7 +18,7 @@ TWIN_RAD = 0.12  # views closer than this in direction are near twins
 MIN_TRUST = (
     0.02  # squared correlation below which a photo shows something else, whatever the others do
 )
-MIN_TRUST_SHARE = 0.3  # and below this share of the median view's it does so too
+MIN_TRUST_SHARE = 0.4  # and below this share of the median view's it does so too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

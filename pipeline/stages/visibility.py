@@ -10,7 +10,7 @@ chart's border it does not, since the surface goes on there.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from scipy import ndimage
 
 from texsr.pipeline.atlas import TexelMap
@@ -21,7 +21,7 @@ from texsr.pipeline.rays import RayCaster
 MIN_COSINE = 0.1  # a texel seen flatter than this shows nothing worth having
 MAX_CREASE_COSINE = 0.866  # of 30 degrees between a face and its smoothed normal
 FRAME_MARGIN_PX = 2.0
-FEATHER_TX = 2.0
+FEATHER_START_TX, FEATHER_TX = 1.5, 2.0  # from a hidden texel: where the ramp starts, its length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,9 +95,9 @@ def look(
     ray /= np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-300)
     flat = np.einsum("ij,ij->i", points.face_normal, ray)
     smooth = np.einsum("ij,ij->i", points.normal, ray)
-    # The smooth normal may look away from its own face on a fold: the worse of the two decides.
-    cosine = np.clip(np.minimum(flat, smooth), 0.0, 1.0).astype(np.float32)
-    maybe = np.flatnonzero(inside & (cosine > MIN_COSINE))
+    # The face decides what is seen; the worse of the two normals, how well.
+    cosine = np.clip(np.minimum(flat, smooth), MIN_COSINE / 2, 1.0).astype(np.float32)
+    maybe = np.flatnonzero(inside & (flat > MIN_COSINE))
     if valid is not None and len(maybe):
         column, row = px[maybe].astype(np.int64).T
         maybe = maybe[valid[row, column]]
@@ -109,20 +109,49 @@ def look(
 
 
 def feathered(
-    seen: Bool[np.ndarray, "h w"], covered: Bool[np.ndarray, "h w"]
+    seen: Bool[np.ndarray, "h w"], chart: Int32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Fade a view out towards texels that exist and are not seen.
+    """Fade a view out towards texels of the same chart that it does not see.
+
+    What lies beside a texel on another chart lies elsewhere on the surface, and says nothing.
+
+    Args:
+        seen: texels that the view sees.
+        chart: whose texel it is; -1 off the charts.
 
     Returns:
         [0, 1]; 0 where unseen and at the border of what is seen, 1 some texels inside.
     """
-    hidden = covered & ~seen
+    hidden = (chart >= 0) & ~seen
     if not hidden.any():
         return seen.astype(np.float32)
-    distance = np.asarray(ndimage.distance_transform_edt(~hidden))
-    # 0 at the outermost seen texels, corners too: interpolated weights end where rays were cast.
-    ramp = np.clip((distance - 1.5) / FEATHER_TX, 0.0, 1.0)
-    return np.where(seen, ramp, 0.0).astype(np.float32)
+    distance = ndimage.distance_transform_edt(~hidden).astype(np.float32)
+    reach = FEATHER_START_TX + FEATHER_TX
+    rows, columns = np.nonzero(seen & (distance < reach))
+    nearest = _distance_within_chart(hidden, chart, rows, columns, int(np.ceil(reach)))
+    # The ramp begins behind the outermost seen texels, corners included: interpolated weights end
+    # where rays were cast.
+    ramp = seen.astype(np.float32)
+    ramp[rows, columns] = np.clip((nearest - FEATHER_START_TX) / FEATHER_TX, 0.0, 1.0)
+    return ramp
+
+
+def _distance_within_chart(
+    hidden: Bool[np.ndarray, "h w"],
+    chart: Int32[np.ndarray, "h w"],
+    rows: Int64[np.ndarray, " n"],
+    columns: Int64[np.ndarray, " n"],
+    reach: int,
+) -> Float32[np.ndarray, " n"]:
+    """Distance of texels to the nearest hidden one of their own chart, as far as `reach`."""
+    around = np.pad(np.where(hidden, chart, np.int32(-2)), reach, constant_values=-2)
+    own = chart[rows, columns]
+    nearest = np.full(len(rows), np.inf, np.float32)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            meets = around[rows + (reach + dy), columns + (reach + dx)] == own
+            nearest[meets] = np.minimum(nearest[meets], np.float32(np.hypot(dx, dy)))
+    return nearest
 
 
 def footprints(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_photos_gain_decibels_and_the_record_tells_the_same(cube, done, alone):
     assert record.share_photo_backed > 0.5
     assert [view.name for view in record.views] == [view.name for view in cube.views]
     assert all(view.used and view.trust > 0.3 for view in record.views)
-    assert 0.85 < sum(view.share_best for view in record.views) <= 1.0 + 1e-9
+    assert 0.95 < sum(view.share_best for view in record.views) <= 1.0 + 1e-9
 
 
 def test_every_texel_on_a_chart_has_a_level_and_no_other(cube, done):
@@ -202,8 +203,10 @@ def test_decoys_are_named_and_left_alone(cube, tmp_path):
     decoys = [view for view in record.views if view.name.startswith("decoy")]
     honest = [view for view in record.views if not view.name.startswith("decoy")]
     assert len(decoys) == 2
-    assert max(view.trust for view in decoys) < 0.15
+    # Smooth waves agree a little with any others: what counts is the distance to the honest photos.
+    assert max(view.trust for view in decoys) < 0.4 * median(view.trust for view in honest)
     assert min(view.trust for view in honest) > 0.4
+    assert all("does not show this surface" in view.reason for view in decoys)
     assert max(view.share_best for view in decoys) < 0.02
 
 

@@ -90,7 +90,7 @@ def bench(eye=(0.3, -0.2, 3.0), *, size_px: int = 64, focal: float = 1.3, valid=
         surface=tile_surface(high.positions(mesh), high.covered),
         position=high.positions(mesh),
         sight=LowSight(
-            weight=feathered(seen, low_map.covered),
+            weight=feathered(seen, np.where(low_map.covered, np.int32(0), np.int32(-1))),
             cosine=cosine,
             px_per_texel=fine,
             covered=low_map.covered,

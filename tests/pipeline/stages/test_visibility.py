@@ -73,6 +73,11 @@ def seen_by(surface: TexturedMesh, camera: Camera, valid=None) -> tuple[SurfaceP
     return points, look(points, camera, RayCaster(surface.mesh), valid)
 
 
+def in_frame(points, camera):
+    px, _ = camera.project(points.position)
+    return (px > 3).all(axis=1) & (px < [camera.width_px - 3, camera.height_px - 3]).all(axis=1)
+
+
 def test_a_plane_is_seen_from_its_front_wholly_and_from_behind_not_at_all():
     surface = shape(Shape.PLANE)
     points, front = seen_by(surface, look_at((0.5, -0.3, 3), size_px=200, focal=1.0))
@@ -87,16 +92,16 @@ def test_the_sides_of_a_cube_that_face_the_eye_are_seen_and_no_others(eye):
     points, sight = seen_by(shape(Shape.CUBE), look_at(eye, size_px=300, focal=0.9))
     toward = np.asarray(eye) - points.position
     cosine = (points.face_normal * toward).sum(axis=1) / np.linalg.norm(toward, axis=1)
-    # A cube's vertex normals are averages over three sides: the worse of both normals decides.
+    # The face decides what is seen; the worse of its own and the smoothed normal, how well.
     smooth = (points.normal * toward).sum(axis=1) / np.linalg.norm(toward, axis=1)
-    expected = np.minimum(cosine, smooth)
-    clear = np.abs(expected - MIN_COSINE) > 1e-6
-    np.testing.assert_array_equal(sight.seen[clear], (expected > MIN_COSINE)[clear])
+    expected = np.clip(np.minimum(cosine, smooth), MIN_COSINE / 2, 1.0)
+    clear = np.abs(cosine - MIN_COSINE) > 1e-6
+    clear &= in_frame(points, look_at(eye, size_px=300, focal=0.9))
+    np.testing.assert_array_equal(sight.seen[clear], (cosine > MIN_COSINE)[clear])
     np.testing.assert_allclose(sight.cosine[sight.seen], expected[sight.seen], atol=1e-6)
     assert (sight.cosine[~sight.seen] == 0).all()
 
 
-@pytest.mark.xfail(strict=True, reason="normals averaged over a crease hide facing texels: 21 %")
 def test_hard_edges_hide_nothing_of_a_side_that_faces_the_eye():
     surface = shape(Shape.CUBE)
     facing, seen = 0, 0
@@ -104,8 +109,9 @@ def test_hard_edges_hide_nothing_of_a_side_that_faces_the_eye():
         points, sight = seen_by(surface, camera)
         toward = camera.centre - points.position
         cosine = (points.face_normal * toward).sum(axis=1) / np.linalg.norm(toward, axis=1)
-        facing += int((cosine > 0.3).sum())
-        seen += int(sight.seen[cosine > 0.3].sum())
+        wanted = (cosine > 0.3) & in_frame(points, camera)
+        facing += int(wanted.sum())
+        seen += int(sight.seen[wanted].sum())
     assert seen == facing
 
 
@@ -208,7 +214,7 @@ def test_sight_fades_out_over_two_texels_towards_hidden_surface_only():
     covered[:, 2:18] = True
     seen = covered.copy()
     seen[:, 10:] = False
-    weight = feathered(seen, covered)
+    weight = feathered(seen, np.where(covered, np.int32(0), np.int32(-1)))
     ramp = [max(d - 1.5, 0) / FEATHER_TX for d in (1, 2, 3, 4)]
     np.testing.assert_allclose(weight[:, 9], ramp[0])
     np.testing.assert_allclose(weight[:, 8], ramp[1])
@@ -217,16 +223,18 @@ def test_sight_fades_out_over_two_texels_towards_hidden_surface_only():
     assert (weight[~seen] == 0).all()
 
 
-def test_feathering_agrees_with_the_distance_to_the_nearest_hidden_texel():
+def test_feathering_agrees_with_the_distance_to_the_nearest_hidden_texel_of_the_chart():
     rng = np.random.default_rng(5)
-    covered = rng.random((14, 17)) < 0.9
-    seen = covered & (rng.random((14, 17)) < 0.8)
-    weight = feathered(seen, covered)
-    rows, columns = np.nonzero(covered & ~seen)
+    chart = rng.integers(-1, 3, (14, 17)).astype(np.int32)
+    chart[:, 8:] = 3  # one whole chart beside confetti
+    seen = (chart >= 0) & (rng.random(chart.shape) < 0.8)
+    weight = feathered(seen, chart)
     for y, x in zip(*np.nonzero(seen), strict=True):
-        distance = np.hypot(rows - y, columns - x).min()
+        rows, columns = np.nonzero((chart == chart[y, x]) & ~seen)
+        distance = np.hypot(rows - y, columns - x).min(initial=np.inf)
         assert weight[y, x] == pytest.approx(min(max((distance - 1.5) / FEATHER_TX, 0), 1))
-    np.testing.assert_array_equal(feathered(covered, covered), covered)
+    assert (weight[~seen] == 0).all()
+    np.testing.assert_array_equal(feathered(chart >= 0, chart), chart >= 0)
 
 
 def test_footprints_of_a_plane_are_those_of_similar_triangles():
