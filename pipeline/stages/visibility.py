@@ -125,7 +125,7 @@ def feathered(
     hidden = (chart >= 0) & ~seen
     if not hidden.any():
         return seen.astype(np.float32)
-    distance = ndimage.distance_transform_edt(~hidden).astype(np.float32)
+    distance = np.asarray(ndimage.distance_transform_edt(~hidden), np.float32)
     reach = FEATHER_START_TX + FEATHER_TX
     rows, columns = np.nonzero(seen & (distance < reach))
     nearest = _distance_within_chart(hidden, chart, rows, columns, int(np.ceil(reach)))
