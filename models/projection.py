@@ -15,7 +15,6 @@ carried on into the detail (`Projection.fitted`).
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple, final
 
 import torch
@@ -25,10 +24,10 @@ from torch.nn import functional
 
 from texsr.models.protocol import Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
+from texsr.models.smoothing import blur
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
-MATRIX_LIMIT = 384  # planes larger than this are blurred by convolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +137,7 @@ class Projection:
         agreement = self._agreement(compared)
         detail, belief = self._fuse(base, references, compared.share, agreement, scale)
         if self.settings.crispness:
-            detail = detail + self.settings.crispness * (detail - _blur(detail, 1.0))
+            detail = detail + self.settings.crispness * (detail - blur(detail, 1.0))
         high = make_consistent(base + detail, low, scale)
         confidence = _confidence(high, belief, _looks(references, scale))
         return Upscaled(high, confidence, belief / (1.0 + belief))
@@ -146,14 +145,14 @@ class Projection:
     def _agreement(self, compared: "_Compared") -> _Agreement:
         """Compare each reference with the atlas in the finest band that the atlas holds."""
         settings, whole = self.settings, compared.whole
-        around = _blur(whole, settings.check_sigma_tx).clamp_min(1e-4)
+        around = blur(whole, settings.check_sigma_tx).clamp_min(1e-4)
         photo, atlas = (
-            (plane - _blur(plane * whole, settings.check_sigma_tx) / around) * whole
+            (plane - blur(plane * whole, settings.check_sigma_tx) / around) * whole
             for plane in (compared.photo, compared.atlas)
         )
-        count = _blur(whole, settings.window_sigma_tx).clamp_min(1e-3)
+        count = blur(whole, settings.window_sigma_tx).clamp_min(1e-3)
         pp, aa, pa = (
-            _blur(product, settings.window_sigma_tx) / count
+            blur(product, settings.window_sigma_tx) / count
             for product in (photo * photo, atlas * atlas, photo * atlas)
         )
         floor = settings.noise_floor
@@ -182,7 +181,7 @@ class Projection:
         # What a reference and the base say in common: their low frequencies where it is seen.
         flat = functional.avg_pool2d(references.color, scale) * agreement.gain
         flat -= functional.avg_pool2d(base, scale) * share
-        flat = _blur(flat, sigma) / _blur(share, sigma).clamp_min(1e-4)
+        flat = blur(flat, sigma) / blur(share, sigma).clamp_min(1e-4)
         maps = torch.cat([agreement.gain, believed_low, -flat], dim=1)
         total = torch.zeros_like(base)
         belief = torch.zeros_like(base[:, :1])
@@ -228,12 +227,12 @@ def _compare(low: Tensor, base: Tensor, references: _One, scale: int) -> _Compar
 def _band_moments(low: Tensor, references: _One, scale: int) -> Float64[Tensor, "2 2"]:
     """Sums of photo * atlas and photo * photo, in the finest band and the one below."""
     photo, atlas, _, whole = _compare(low, enlarge_faithfully(low, scale), references, scale)
-    inside = (_blur(whole, EDGE_SIGMA_TX) > 0.98).double()
+    inside = (blur(whole, EDGE_SIGMA_TX) > 0.98).double()
     moments: list[Tensor] = []
     for sigma in (FINE_SIGMA_TX, COARSE_SIGMA_TX):
-        around = _blur(whole, sigma).clamp_min(1e-4)
-        photo_below = _blur(photo * whole, sigma) / around
-        atlas_below = _blur(atlas * whole, sigma) / around
+        around = blur(whole, sigma).clamp_min(1e-4)
+        photo_below = blur(photo * whole, sigma) / around
+        atlas_below = blur(atlas * whole, sigma) / around
         photo_band, atlas_band = (photo - photo_below) * inside, (atlas - atlas_below) * inside
         moments.append(torch.stack([(photo_band * atlas_band).sum(), (photo_band**2).sum()]))
         photo, atlas = photo_below, atlas_below
@@ -264,7 +263,7 @@ def _confidence(high: Tensor, belief: Tensor, looks: Tensor) -> Float32[Tensor, 
     true errors of captures with a known answer; they are the same for all captures.
     """
     luma = _luma(high)
-    contrast = _blur((luma - _blur(luma, 1.0)).abs(), 1.5) + 1e-4
+    contrast = blur((luma - blur(luma, 1.0)).abs(), 1.5) + 1e-4
     expected = contrast * (looks + 0.05) ** -0.33 * (1.0 + belief) ** -0.22
     return 1.0 / (1.0 + expected * CONFIDENCE_SLOPE)
 
@@ -278,43 +277,3 @@ def _spread(low: Float32[Tensor, "n c h w"], scale: int) -> Float32[Tensor, "n c
     return functional.interpolate(
         low, scale_factor=float(scale), mode="bilinear", align_corners=False
     )
-
-
-def _blur(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
-    """Blur by a Gaussian cut off at three sigma; the border is repeated."""
-    if max(plane.shape[2:]) > MATRIX_LIMIT:
-        return _convolved(plane, sigma)
-    down = _blur_matrix(plane.shape[2], sigma).to(plane.device)
-    across = _blur_matrix(plane.shape[3], sigma).to(plane.device)
-    # Two dense products beat a convolution of single channels: planes of tiles are small.
-    return down @ plane @ across.T
-
-
-@lru_cache(maxsize=64)
-def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
-    taps = _taps(sigma)
-    reach = len(taps) // 2
-    matrix = torch.zeros(size, size)
-    rows = torch.arange(size)
-    for offset in range(-reach, reach + 1):
-        columns = (rows + offset).clamp(0, size - 1)
-        matrix.index_put_((rows, columns), taps[offset + reach].expand(size), accumulate=True)
-    return matrix
-
-
-def _taps(sigma: float) -> Float32[Tensor, " t"]:
-    reach = max(1, round(3 * sigma))
-    offset = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    taps = torch.exp(-offset * offset / (2 * sigma * sigma))
-    return taps / taps.sum()
-
-
-def _convolved(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
-    taps = _taps(sigma).to(plane.device)
-    reach = len(taps) // 2
-    n, c, h, w = plane.shape
-    flat = plane.reshape(n * c, 1, h, w)
-    flat = functional.pad(flat, (0, 0, reach, reach), mode="replicate")
-    flat = functional.conv2d(flat, taps.view(1, 1, -1, 1))
-    flat = functional.pad(flat, (reach, reach, 0, 0), mode="replicate")
-    return functional.conv2d(flat, taps.view(1, 1, 1, -1)).reshape(n, c, h, w)

@@ -1,0 +1,50 @@
+"""Gaussian windows over the planes of a tile."""
+
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+from torch.nn import functional
+
+MATRIX_LIMIT = 384  # planes larger than this are blurred by convolution
+
+
+def blur(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
+    """Blur by a Gaussian cut off at three sigma; the border is repeated."""
+    if max(plane.shape[2:]) > MATRIX_LIMIT:
+        return _convolved(plane, sigma)
+    down = _blur_matrix(plane.shape[2], sigma).to(plane.device)
+    across = _blur_matrix(plane.shape[3], sigma).to(plane.device)
+    # Two dense products beat a convolution of single channels: planes of tiles are small.
+    return down @ plane @ across.T
+
+
+@lru_cache(maxsize=64)
+def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
+    taps = _taps(sigma)
+    reach = len(taps) // 2
+    matrix = torch.zeros(size, size)
+    rows = torch.arange(size)
+    for offset in range(-reach, reach + 1):
+        columns = (rows + offset).clamp(0, size - 1)
+        matrix.index_put_((rows, columns), taps[offset + reach].expand(size), accumulate=True)
+    return matrix
+
+
+def _taps(sigma: float) -> Float32[Tensor, " t"]:
+    reach = max(1, round(3 * sigma))
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    taps = torch.exp(-offset * offset / (2 * sigma * sigma))
+    return taps / taps.sum()
+
+
+def _convolved(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
+    taps = _taps(sigma).to(plane.device)
+    reach = len(taps) // 2
+    n, c, h, w = plane.shape
+    flat = plane.reshape(n * c, 1, h, w)
+    flat = functional.pad(flat, (0, 0, reach, reach), mode="replicate")
+    flat = functional.conv2d(flat, taps.view(1, 1, -1, 1))
+    flat = functional.pad(flat, (reach, reach, 0, 0), mode="replicate")
+    return functional.conv2d(flat, taps.view(1, 1, 1, -1)).reshape(n, c, h, w)
