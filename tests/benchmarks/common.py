@@ -73,7 +73,7 @@ def tell(answer: Answer, store: Path | None) -> None:
     sys.stdout.write(answer.markdown())
     if store is not None:
         store.parent.mkdir(parents=True, exist_ok=True)
-        told = {"environment": environment(), **asdict(answer)}
+        told = {"environment": STARTED, **asdict(answer)}
         store.write_text(json.dumps(told, indent=1) + "\n")
 
 
@@ -140,3 +140,6 @@ def _cell(value: str | float | None) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else f"{value:.4g}" if value < 1 else f"{value:.2f}"
+
+
+STARTED = environment()  # now, not at the end: what runs is the code as it was when it was loaded

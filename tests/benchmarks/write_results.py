@@ -26,7 +26,7 @@ def section(told: dict[str, Any]) -> str:
     libraries = ", ".join(f"{name} {number}" for name, number in where["libraries"].items())
     told_where = (
         f"Commit {where['commit']}; {where['cores']} cores of {where['cpu']}, load "
-        f"{where['load_before']} (5 minutes, this run included); Python {where['python']}, "
+        f"{where['load_before']} (5 minutes before); Python {where['python']}, "
         f"{libraries}."
     )
     inputs = ", ".join(f"{name}: {_plain(value)}" for name, value in answer.inputs.items())
