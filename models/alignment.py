@@ -1,0 +1,230 @@
+"""References brought to the light of the atlas: what each adds to it, and how far to believe that.
+
+Photos and atlas disagree in exposure, white balance and shading, and agree in detail. So what a
+reference says is compared with the atlas where both hold it, in the finest band of the low atlas:
+there a local gain brings it to the atlas's contrast, and its correlation with the atlas gives a
+signal-to-noise ratio. Below that band the atlas alone speaks.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.protocol import WarpedReferences
+from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.smoothing import blur
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+WHOLE_SHARE = 0.9  # of a low texel seen: practically all of it
+NUM_CUES = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentSettings:
+    """How photo and atlas are compared. Lengths are in low texels."""
+
+    detail_sigma_tx: float = 1.0
+    """What counts as a photo's detail: all that a Gaussian of this width takes out."""
+    check_sigma_tx: float = 1.5
+    """Lower end of the band in which photo and atlas are compared."""
+    window_sigma_tx: float = 3.0
+    """Window of the local gain and correlation."""
+    noise_floor: float = 1e-5
+    """Variance below which a band counts as empty (1/255 squared is 1.5e-5)."""
+    optimism: float = 2.0
+    """Signal-to-noise ratio of the detail, relative to that of the band compared."""
+    max_gain: float = 1.6
+    """Largest contrast that a photo is raised to."""
+
+
+class TileReferences(NamedTuple):
+    """The references of one tile, views first."""
+
+    color: Float32[Tensor, "k 3 H W"]
+    weight: Float32[Tensor, "k 1 H W"]
+    prior: Float32[Tensor, "k 2 h w"]
+    trust: Float32[Tensor, "k 1 1 1"]
+
+
+class Agreement(NamedTuple):
+    """How each reference agrees with the atlas, on low texels."""
+
+    gain: Float32[Tensor, "k 1 h w"]
+    snr: Float32[Tensor, "k 1 h w"]
+
+
+class Compared(NamedTuple):
+    """References and atlas side by side, on low texels."""
+
+    photo: Float32[Tensor, "k 1 h w"]  # luma of the references, reduced
+    atlas: Float32[Tensor, "k 1 h w"]  # luma of the atlas
+    share: Float32[Tensor, "k 1 h w"]  # how much of a low texel is seen
+    whole: Float32[Tensor, "k 1 h w"]  # 1 where practically all of it is
+
+
+class Aligned(NamedTuple):
+    """Tiles with their references in the light of the atlas; any number of them, 0 too."""
+
+    base: Float32[Tensor, "b 3 H W"]  # the faithful enlargement of the atlas alone
+    detail: Float32[Tensor, "b k 3 H W"]  # what each reference adds to the base; 0 where unseen
+    weight: Float32[Tensor, "b k H W"]  # [0, 1], 0 = unseen
+    belief: Float32[Tensor, "b k h w"]  # signal-to-noise ratio of that detail, >= 0
+    cues: Float32[Tensor, "b k 6 h w"]  # see `_cues`
+
+
+def align(
+    low: Float32[Tensor, "b 3 h w"],
+    references: WarpedReferences | None,
+    scale: int,
+    settings: AlignmentSettings | None = None,
+) -> Aligned:
+    """Bring the references of some tiles to the light of the atlas."""
+    settings = settings or AlignmentSettings()
+    if references is None or references.color.shape[1] == 0:
+        base = enlarge_faithfully(low, scale)
+        return without_references(base, scale)
+    tiles = [
+        _align_one(low[i : i + 1], pick(references, i), scale, settings) for i in range(len(low))
+    ]
+    return Aligned(*(torch.cat(parts) for parts in zip(*tiles, strict=True)))
+
+
+def without_references(base: Float32[Tensor, "b 3 H W"], scale: int) -> Aligned:
+    """Give what `align` gives where nobody looks."""
+    b, _, height, width = base.shape
+    h, w = height // scale, width // scale
+    return Aligned(
+        base=base,
+        detail=base.new_zeros(b, 0, 3, height, width),
+        weight=base.new_zeros(b, 0, height, width),
+        belief=base.new_zeros(b, 0, h, w),
+        cues=base.new_zeros(b, 0, NUM_CUES, h, w),
+    )
+
+
+def _align_one(
+    low: Tensor, references: TileReferences, scale: int, settings: AlignmentSettings
+) -> Aligned:
+    base = enlarge_faithfully(low, scale)
+    compared = compare(low, base, references, scale)
+    agreement = agree(compared, settings)
+    flat = flat_part(base, references, compared.share, agreement.gain, settings.detail_sigma_tx)
+    low_maps = torch.cat([agreement.gain, -flat], dim=1)
+    detail = torch.empty_like(references.color)
+    for index, color in enumerate(references.color):
+        high = spread(low_maps[index : index + 1], scale)[0]
+        torch.addcmul(high[1:], color, high[:1], out=detail[index])
+        detail[index].sub_(base[0]).mul_(references.weight[index] > 0)
+    belief = agreement.snr * standing(references, compared.share)
+    return Aligned(
+        base=base,
+        detail=detail[None],
+        weight=references.weight[None, :, 0],
+        belief=belief[None, :, 0],
+        cues=_cues(references, compared, agreement, belief)[None],
+    )
+
+
+def _cues(
+    references: TileReferences, compared: Compared, agreement: Agreement, belief: Tensor
+) -> Float32[Tensor, "k 6 h w"]:
+    """What is known of each reference at a low texel, each of the order of one.
+
+    Log belief, log SNR, cosine of the view angle, photo px per high texel, gain less one, share
+    seen.
+    """
+    return torch.cat(
+        [
+            torch.log(belief + 1e-3) * 0.2,
+            torch.log(agreement.snr + 1e-3) * 0.2,
+            references.prior[:, :1],
+            references.prior[:, 1:2].clamp_max(3.0),
+            agreement.gain - 1.0,
+            compared.share,
+        ],
+        dim=1,
+    )
+
+
+def pick(references: WarpedReferences, index: int) -> TileReferences:
+    """Take the references of one tile of a batch."""
+    return TileReferences(
+        references.color[index],
+        references.weight[index][:, None],
+        references.prior[index],
+        references.trust[index][:, None, None, None],
+    )
+
+
+def compare(low: Tensor, base: Tensor, references: TileReferences, scale: int) -> Compared:
+    """Reduce the references to the low texels; the base stands in where they see nothing."""
+    seen = (references.weight > 0).float()
+    share = functional.avg_pool2d(seen, scale)
+    luma = luma_of(references.color)  # 0 where unseen
+    photo = reduce(luma.addcmul_(luma_of(base), 1.0 - seen), scale)
+    atlas = luma_of(low).expand_as(photo)
+    return Compared(photo, atlas, share, (share > WHOLE_SHARE).float())
+
+
+def agree(compared: Compared, settings: AlignmentSettings) -> Agreement:
+    """Compare each reference with the atlas in the finest band that the atlas holds."""
+    whole = compared.whole
+    around = blur(whole, settings.check_sigma_tx).clamp_min(1e-4)
+    photo, atlas = (
+        (plane - blur(plane * whole, settings.check_sigma_tx) / around) * whole
+        for plane in (compared.photo, compared.atlas)
+    )
+    count = blur(whole, settings.window_sigma_tx).clamp_min(1e-3)
+    pp, aa, pa = (
+        blur(product, settings.window_sigma_tx) / count
+        for product in (photo * photo, atlas * atlas, photo * atlas)
+    )
+    floor = settings.noise_floor
+    gain = ((pa + floor) / (pp + floor)).clamp(0.0, settings.max_gain)
+    # The photo at the atlas's contrast: a dark photo is not taken for an empty one.
+    raised = gain * pa.clamp_min(0.0)
+    share = raised**2 / ((gain**2 * pp + floor) * (aa + floor))
+    share = share.clamp(0.0, 0.999)
+    return Agreement(gain, settings.optimism * share / (1.0 - share))
+
+
+def flat_part(
+    base: Float32[Tensor, "1 3 H W"],
+    references: TileReferences,
+    share: Float32[Tensor, "k 1 h w"],
+    gain: Float32[Tensor, "k 1 h w"],
+    sigma: float,
+) -> Float32[Tensor, "k 3 h w"]:
+    """Give the low frequencies in which a reference, at its gain, departs from the base."""
+    scale = base.shape[2] // share.shape[2]
+    flat = functional.avg_pool2d(references.color, scale) * gain
+    flat -= functional.avg_pool2d(base, scale) * share
+    return blur(flat, sigma) / blur(share, sigma).clamp_min(1e-4)
+
+
+def standing(
+    references: TileReferences, share: Float32[Tensor, "k 1 h w"]
+) -> Float32[Tensor, "k 1 h w"]:
+    """Weight of a view by geometry alone: its angle, and its resolution beside the other views'."""
+    weight = references.prior[:, :1] ** 2
+    resolution = references.prior[:, 1:2] ** 2
+    seen = weight * share
+    mean = (seen * resolution).sum(0, keepdim=True) / seen.sum(0, keepdim=True).clamp_min(1e-6)
+    return weight * resolution / mean.clamp_min(1e-6)
+
+
+def luma_of(color: Float32[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 1 h w"]:
+    """Give the luma (BT.601) of sRGB-encoded colour."""
+    red, green, blue = LUMA_WEIGHTS
+    return (color[:, :1] * red).add_(color[:, 1:2], alpha=green).add_(color[:, 2:], alpha=blue)
+
+
+def spread(low: Float32[Tensor, "n c h w"], scale: int) -> Float32[Tensor, "n c H W"]:
+    """Enlarge bilinearly: for maps that vary slowly."""
+    return functional.interpolate(
+        low, scale_factor=float(scale), mode="bilinear", align_corners=False
+    )
