@@ -18,9 +18,20 @@ def simulate(
         str, typer.Option(metavar="reduced|baked", help="Where the low atlas comes from.")
     ] = "reduced",
     scale: Annotated[int, typer.Option(help="Truth texels per low texel and axis.")] = 4,
-    photos: Annotated[int, typer.Option(help="How many photos.")] = 12,
-    px_per_texel: Annotated[float, typer.Option(help="Photo pixels per truth texel.")] = 0.7,
+    photos: Annotated[
+        int | None, typer.Option(help="How many photos. [default: 12; hard: 6 to 20]")
+    ] = None,
+    px_per_texel: Annotated[
+        float | None,
+        typer.Option(help="Photo pixels per truth texel. [default: 0.7; hard: 0.3 to 1.2]"),
+    ] = None,
     cameras: Annotated[str, typer.Option(metavar="colmap|transforms")] = "colmap",
+    hard: Annotated[
+        bool,
+        typer.Option(
+            "--hard", help="Draw light, highlights, blur, rough geometry and the rest as they come."
+        ),
+    ] = False,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -31,30 +42,37 @@ def simulate(
         texsr simulate vase.obj --out trial && texsr run trial/capture
 
         texsr simulate vase.glb --out trial --atlas baked --photos 24
+
+        texsr simulate vase.glb --out trial --hard --seed 7
     """
     with answering(as_json=json) as answer:
+        from dataclasses import replace
+
         import numpy as np
 
         from texsr.flows.handles import encode
         from texsr.pipeline.stages.simulate import SimulateSettings
         from texsr.pipeline.stages.simulate import simulate as make
 
-        settings = SimulateSettings(
-            atlas=options.choose("--atlas", atlas, SimulateSettings().atlas),
-            cameras=options.choose("--cameras", cameras, SimulateSettings().cameras),
+        rng = np.random.default_rng(seed)
+        kind = SimulateSettings.drawn(rng) if hard else SimulateSettings()
+        settings = replace(
+            kind,
+            atlas=options.choose("--atlas", atlas, kind.atlas),
+            cameras=options.choose("--cameras", cameras, kind.cameras),
             scale=scale,
-            num_photos=photos,
-            px_per_texel=px_per_texel,
+            num_photos=kind.num_photos if photos is None else photos,
+            px_per_texel=kind.px_per_texel if px_per_texel is None else px_per_texel,
         )
         with ProgressBars() as progress:
-            made = make(mesh, out, settings, np.random.default_rng(seed), progress)
+            made = make(mesh, out, settings, rng, progress)
         text = (
             f"{made.capture}: photos of {made.photo_size_px} px, "
             f"{made.px_per_texel:.2f} px per truth texel\n"
             f"next: texsr run {made.capture} && "
             f"texsr measure {made.capture}/texsr --truth {made.truth}"
         )
-        answer.give({"status": "done", **encode(made)}, text)
+        answer.give({"status": "done", **encode(made), "settings": encode(settings)}, text)
 
 
 def unwrap(

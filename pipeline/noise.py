@@ -1,4 +1,4 @@
-"""What a real camera does to a perfect picture, and calibration to a perfect pose."""
+"""What a real camera does to a perfect picture, and reconstruction to perfect poses and meshes."""
 
 from io import BytesIO
 
@@ -7,8 +7,13 @@ from jaxtyping import Float32, Float64, UInt8
 
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.color import to_integer
+from texsr.pipeline.mesh import Mesh
 
 Picture = Float32[np.ndarray, "h w 3"]
+
+ENCODING = 1 / 2.2  # close enough to sRGB for a gain
+WAVES_PER_OCTAVE = 8
+CYCLES = (3, 6, 12, 24)  # of a mesh's error, over its bounding box's diagonal
 
 
 def color_drift(
@@ -51,6 +56,15 @@ def shake(picture: Picture, rng: np.random.Generator, *, length_px: float) -> Pi
             if weight > 0:
                 kernel[row + dy, column + dx] += weight
     return convolve(picture, (kernel / kernel.sum())[:, :, None], mode="nearest")
+
+
+def vignetted(picture: Picture, *, strength: float) -> Picture:
+    """Darken an encoded picture towards its corners, which lose `strength` of their light."""
+    height, width = picture.shape[:2]
+    y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1.0, 1.0, width, dtype=np.float32)
+    kept = 1.0 - np.float32(strength) * (x * x + y * y) / 2
+    return picture * (kept ** np.float32(ENCODING))[..., None]
 
 
 def jpeg_bytes(picture: Picture, *, quality: int) -> bytes:
@@ -102,3 +116,26 @@ def miscalibrated(
         width_px=camera.width_px,
         height_px=camera.height_px,
     )
+
+
+def misbuilt(mesh: Mesh, rng: np.random.Generator, *, share: float) -> Mesh:
+    """Give the mesh that reconstruction would: moved along its normals by smooth random amounts.
+
+    Vertices at one place move together, so split seams stay closed; faces are the same.
+
+    Args:
+        mesh: the true one.
+        rng: draws the waves that the displacement is a sum of, twice as short and half as high in
+            each octave.
+        share: largest displacement, over the bounding box's diagonal.
+    """
+    points = mesh.vertices
+    diagonal = float(np.linalg.norm(np.ptp(points, axis=0)))
+    height = np.zeros(len(points))
+    for cycles in CYCLES:
+        direction = rng.normal(size=(WAVES_PER_OCTAVE, 3))
+        direction *= 2 * np.pi * cycles / np.linalg.norm(direction, axis=1, keepdims=True)
+        phase = rng.uniform(0, 2 * np.pi, WAVES_PER_OCTAVE)
+        height += np.sin(points @ direction.T / diagonal + phase).sum(axis=1) / cycles
+    height *= share * diagonal / max(float(np.abs(height).max()), 1e-12)
+    return Mesh(vertices=points + height[:, None] * mesh.vertex_normals(), faces=mesh.faces)

@@ -23,13 +23,15 @@ MIN_FACING = 0.1  # bounds the footprint of surfaces seen edge-on
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rendered:
-    """What a camera sees of a mesh. Depth, normal and hit are those of the pixel centres."""
+    """What a camera sees of a mesh. All but colour and share are those of the pixel centres."""
 
     color: Float32[np.ndarray, "h w 3"]  # of the mesh alone, no background mixed in; 0 where none
     share: Float32[np.ndarray, "h w"]  # of the pixel that the mesh covers
     depth: Float32[np.ndarray, "h w"]  # along z, capture units; inf where nothing
     normal: Float32[np.ndarray, "h w 3"]  # unit, world, outward; 0 where nothing
     hit: Bool[np.ndarray, "h w"]
+    face_id: Int32[np.ndarray, "h w"]  # -1 where nothing
+    bary: Float32[np.ndarray, "h w 2"]  # weights of corners 0 and 1; 0 where nothing
 
     def over(self, background: Float32[np.ndarray, " 3"]) -> Float32[np.ndarray, "h w 3"]:
         """Lay the picture over a plain colour, outlines smoothed."""
@@ -64,10 +66,12 @@ class Scene:
         share = np.zeros((height, width), np.float32)
         depth = np.full((height, width), np.inf, np.float32)
         face_id = np.full((height, width), -1, np.int32)
+        bary = np.zeros((height, width, 2), np.float32)
         for rows in _bands(camera, supersample):
             centres = _Band.cast(self, camera, rows, 1)
             depth[rows] = centres.distance.reshape(-1, width)
             face_id[rows] = centres.face_id.reshape(-1, width)
+            bary[rows] = centres.bary.reshape(-1, width, 2)
             band = _Band.cast(self, camera, rows, supersample) if supersample > 1 else centres
             hit = (band.face_id >= 0).astype(np.float32)
             weight = _pooled(hit[:, None], width, supersample)
@@ -78,7 +82,15 @@ class Scene:
         hit = face_id >= 0
         normal = np.where(hit[..., None], self.normals[face_id], np.float32(0.0))
         return [
-            Rendered(color=color, share=share, depth=depth, normal=normal, hit=hit)
+            Rendered(
+                color=color,
+                share=share,
+                depth=depth,
+                normal=normal,
+                hit=hit,
+                face_id=face_id,
+                bary=bary,
+            )
             for color in colors
         ]
 
@@ -89,6 +101,7 @@ class _Band:
 
     face_id: Int32[np.ndarray, " n"]
     distance: Float64[np.ndarray, " n"]  # along z
+    bary: Float32[np.ndarray, "n 2"]  # weights of corners 0 and 1
     uv: Float64[np.ndarray, "n 2"]
     spread: Float64[np.ndarray, " n"]  # capture units across a ray's share of the pixel
 
@@ -114,7 +127,7 @@ class _Band:
         focal_px = np.sqrt(camera.K[0, 0] * camera.K[1, 1]) * supersample
         spread = np.zeros(len(plane))
         spread[hit] = distance[hit] / focal_px / np.sqrt(np.maximum(facing, MIN_FACING))
-        return cls(face_id=face_id, distance=distance, uv=uv, spread=spread)
+        return cls(face_id=face_id, distance=distance, bary=bary, uv=uv, spread=spread)
 
     def shade(self, scene: Scene, paint: Paint) -> Float32[np.ndarray, "n 3"]:
         """Look up the colour that each ray met; 0 where it met nothing."""

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from texsr.pipeline.errors import SettingsError
 
+LIT = 0.7  # of drawn captures may have uneven light; a few of these draw none after all
 MIN_PHOTO_PX, MAX_PHOTO_PX = 32, 8192
 
 
@@ -61,8 +64,72 @@ class SimulateSettings:
     """Radial distortion of the lens; needs `cameras` = transforms."""
     masks: bool = False
     """Write silhouettes, and replace what is behind the object by noise."""
+    shading: float = 0.0
+    """Share of the light that comes from a lamp, not from all around. Computed in linear light from
+    interpolated normals, without shadows; each photo is exposed for its own bright parts."""
+    moving_lamp: bool = False
+    """The lamp stands elsewhere for every photo, as if the object were turned; else it stands."""
+    flash: float = 0.0
+    """Share of the light that comes from a flash on the camera: falls off with the cosine and the
+    square of the distance, linear light."""
+    highlight: float = 0.0
+    """Peak of a highlight that moves with lamp, flash and camera, 1 is white; added in linear light
+    and clipped. How wide it is, is drawn once."""
+    vignetting: float = 0.0
+    """Light lost in the corners of a photo; grows with the square of the distance from the
+    middle. Applied to encoded colour by the curve 1/2.2."""
+    vary: bool = False
+    """Draw defocus and shake of each photo from 0 to what is set, and its JPEG quality from
+    15 less to what is set."""
+    roughness: float = 0.0
+    """Largest displacement of the mesh that is written from the one photographed, along normals
+    and smooth, as a share of the bounding box's diagonal."""
+    decoys: int = 0
+    """Further photos, among the others, that do not show what their camera sees: the object under
+    another texture, from another side, or nothing."""
     supersample: int = 2
     """Rays per photo pixel and axis."""
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, scale: int = 4) -> "SimulateSettings":
+        """Draw a capture as people really take them, from careful to careless.
+
+        A third have even light; the others a lamp, a flash, highlights or several of these.
+
+        Args:
+            rng: the same state gives the same settings.
+            scale: truth texels per low texel and axis.
+        """
+        draw = rng.uniform
+        lit = rng.uniform() < LIT
+
+        def at_times(often: float, low: float, high: float) -> float:
+            value = float(draw(low, high))
+            return value if draw() < often else 0.0
+
+        return cls(
+            scale=scale,
+            num_photos=int(rng.integers(6, 20, endpoint=True)),
+            px_per_texel=float(draw(0.3, 1.2)),
+            field_of_view_deg=float(draw(28.0, 62.0)),
+            max_elevation_deg=float(draw(35.0, 75.0)),
+            exposure=float(draw(0.0, 0.25)),
+            white_balance=float(draw(0.0, 0.08)),
+            noise=float(np.exp(draw(np.log(0.5), np.log(4.0)))),
+            jpeg_quality=int(rng.integers(75, 97, endpoint=True)),
+            pose_error_px=float(draw(0.2, 1.0)),
+            defocus_px=at_times(0.6, 0.0, 1.0),
+            shake_px=at_times(0.5, 0.0, 1.5),
+            masks=bool(draw() < 0.2),
+            shading=at_times(0.7 * lit, 0.1, 0.9),
+            moving_lamp=bool(draw() < 0.5),
+            flash=at_times(0.5 * lit, 0.2, 1.0),
+            highlight=at_times(0.6 * lit, 0.05, 0.6),
+            vignetting=at_times(0.5, 0.0, 0.3),
+            vary=True,
+            roughness=at_times(0.8, 0.0, 0.004),
+            decoys=int(rng.integers(1, 2, endpoint=True)) if draw() < 0.15 else 0,
+        )
 
     def __post_init__(self) -> None:
         limits = {
@@ -80,6 +147,12 @@ class SimulateSettings:
             "defocus_px": (0.0, 50.0),
             "shake_px": (0.0, 50.0),
             "radial_k1": (-0.3, 0.3),
+            "shading": (0.0, 1.0),
+            "flash": (0.0, 1.0),
+            "highlight": (0.0, 1.0),
+            "vignetting": (0.0, 0.9),
+            "roughness": (0.0, 0.05),
+            "decoys": (0, 999),
             "supersample": (1, 8),
         }
         for name, (low, high) in limits.items():

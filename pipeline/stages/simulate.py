@@ -1,6 +1,7 @@
 """Make a capture with a known answer: photos of a textured mesh, and its atlas made smaller."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from texsr.pipeline.formats.meshes import read_textured_mesh
 from texsr.pipeline.formats.obj_writing import write_obj
 from texsr.pipeline.formats.transforms_writing import write_transforms
 from texsr.pipeline.formats.writing import whole_or_absent, write_file
+from texsr.pipeline.lighting import Lighting
+from texsr.pipeline.noise import misbuilt
 from texsr.pipeline.photo_blend import Shot, blend_photos
 from texsr.pipeline.resample import resize_rows
 from texsr.pipeline.simulation import (
@@ -26,7 +29,7 @@ from texsr.pipeline.simulation import (
     Simulated,
     SimulateSettings,
 )
-from texsr.pipeline.studio import Studio
+from texsr.pipeline.studio import Shows, Studio
 from texsr.pipeline.texture_plane import TexturePlane, bands, with_gutter
 from texsr.pipeline.viewpoints import around, px_per_texel
 
@@ -35,6 +38,17 @@ Progress = Callable[[str, int, int], None]
 
 GUTTER_TX = 16
 BAND_TEXELS = 1 << 18  # of a low atlas: `scale`² as many are read for them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlannedPhoto:
+    """A photo to take, and from which stream its faults are drawn."""
+
+    camera: Camera
+    rng: np.random.Generator
+    lighting: Lighting | None
+    shows: Shows = Shows.SURFACE
+    said: Camera | None = None  # the camera that is written; None: the true one, miscalibrated
 
 
 def simulate(
@@ -94,7 +108,11 @@ def simulate_surface(
             low = _baked(surface, shots, low_size, settings.scale)
         else:
             low = _resized(truth, *low_size)
-        write_capture_mesh(surface, low, part / "capture")
+        built = surface
+        if settings.roughness > 0:
+            wrong = misbuilt(surface.mesh, rng.spawn(1)[0], share=settings.roughness)
+            built = replace(surface, mesh=wrong)
+        write_capture_mesh(built, low, part / "capture")
     return Simulated(
         capture=out_dir / "capture",
         truth=out_dir / "truth",
@@ -144,21 +162,77 @@ def write_photos(
     """Write the photos of a capture, their masks where wanted, and the cameras as calibrated."""
     tell = progress or _silent
     views: list[tuple[str, Camera]] = []
-    for index, (camera, own_rng) in enumerate(zip(cameras, rng.spawn(len(cameras)), strict=True)):
-        tell("photos", index, len(cameras))
+    plan = plan_photos(studio.surface, cameras, settings, rng)
+    for index, photo in enumerate(plan):
+        tell("photos", index, len(plan))
         name = f"{index:03d}"
-        taken = studio.take(camera, own_rng)
+        taken = studio.take(photo.camera, photo.rng, photo.lighting, photo.shows)
         write_file(capture / "images" / f"{name}.jpg", taken.jpeg)
         if settings.masks:
             mask = np.where(taken.silhouette, np.uint8(255), np.uint8(0))[..., None]
             write_image(capture / "masks" / f"{name}.png", ImageKind.PNG, mask)
-        views.append((f"{name}.jpg", taken.told))
+        views.append((f"{name}.jpg", photo.said or taken.told))
     if settings.cameras is CameraFile.COLMAP:
         write_colmap_text(capture / "sparse" / "0", views)
     else:
         beside = [(f"images/{name}", camera) for name, camera in views]
         write_transforms(capture / "transforms.json", beside, radial_k1=settings.radial_k1)
-    tell("photos", len(cameras), len(cameras))
+    tell("photos", len(plan), len(plan))
+
+
+def plan_photos(
+    surface: TexturedMesh,
+    cameras: Sequence[Camera],
+    settings: SimulateSettings,
+    rng: np.random.Generator,
+) -> list[PlannedPhoto]:
+    """Give each camera its light, and stand decoys among them.
+
+    Args:
+        surface: what is photographed.
+        cameras: of the honest photos, in their order.
+        settings: light and number of decoys.
+        rng: the honest photos draw from its first children, whatever else is asked for.
+    """
+    *own_rngs, shared = rng.spawn(len(cameras) + 1)
+    strengths = {name: getattr(settings, name) for name in ("shading", "flash", "highlight")}
+    light = Lighting.drawn(shared, **strengths) if any(strengths.values()) else None
+
+    def planned(camera: Camera, own_rng: np.random.Generator) -> PlannedPhoto:
+        moved = light
+        if light is not None and settings.moving_lamp:
+            moved = light.with_lamp_moved(own_rng.spawn(1)[0])
+        return PlannedPhoto(camera=camera, rng=own_rng, lighting=moved)
+
+    plan = [planned(camera, own) for camera, own in zip(cameras, own_rngs, strict=True)]
+    if settings.decoys == 0:
+        return plan
+    elsewhere = around(
+        surface.mesh,
+        shared,
+        num_views=settings.decoys,
+        field_of_view_deg=settings.field_of_view_deg,
+        max_elevation_deg=settings.max_elevation_deg,
+    )
+    for camera, own in zip(elsewhere, shared.spawn(settings.decoys), strict=True):
+        honest = planned(camera.scaled(float(cameras[0].width_px)), own)
+        decoy = _misled(honest, cameras, shared)
+        plan.insert(int(shared.integers(len(plan), endpoint=True)), decoy)
+    return plan
+
+
+def _misled(
+    photo: PlannedPhoto, cameras: Sequence[Camera], rng: np.random.Generator
+) -> PlannedPhoto:
+    """Make a decoy: another texture, nothing at all, or what another camera sees."""
+    match rng.integers(3):
+        case 0:
+            return replace(photo, shows=Shows.OTHER_TEXTURE)
+        case 1:
+            return replace(photo, shows=Shows.NOTHING)
+        case _:
+            other = cameras[int(rng.integers(len(cameras)))]
+            return replace(photo, camera=other, said=photo.camera)
 
 
 def write_capture_mesh(surface: TexturedMesh, low: Stored, capture: Path) -> None:
