@@ -1,0 +1,230 @@
+"""The default network: any number of warped references, none included, over a learned prior.
+
+It works on low texels. A trunk looks at the atlas alone and proposes detail (the single-image
+answer). Every reference, already in the light of the atlas (`texsr.models.alignment`), is looked at
+beside that proposal; a softmax for each high texel over the references and "none" then mixes the
+proposal with what the photos say. Its logits start as the logarithms of the weights that
+`projection` would give: an untrained network is the weights-free fusion, and what it learns is by
+how much to depart from it. A second trunk sees the mixture and the features behind it, and adds a
+residual.
+
+The hierarchy is that of Pesavento, Volino, Hilton, "Attention-based Multi-Reference Learning for
+Image Super-Resolution", ICCV 2021: first within a small window of a part (the texels of one low
+texel and its neighbours; geometry leaves no more open), then over references. Adapting a
+reference's features to the place follows the idea of spatial adaptation in Lu et al., "MASA-SR",
+CVPR 2021. We differ: references arrive warped, attention is for each texel, and "none" is a choice.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+from torch.nn import functional
+
+from texsr.models.alignment import NUM_CUES, Aligned, spread
+
+LEAST_BELIEF = 1e-6
+UNSEEN_LOGIT = -60.0
+LEAST_ERROR = 0.25 / 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TexsrConfig:
+    """The size of the network."""
+
+    scales: tuple[int, ...] = (4,)
+    """Scales with ports of their own; the trunks are shared."""
+    width: int = 48
+    """Channels of the trunks."""
+    prior_blocks: int = 4
+    """Residual blocks that see the atlas alone."""
+    fusion_blocks: int = 3
+    """Residual blocks that see everything."""
+    reference_width: int = 32
+    """Channels kept of each reference."""
+    window_tx: int = 0
+    """High texels by which a part of a reference may move to fit; 0: it may not."""
+    max_references: int = 4
+    """References that a cell of the surface may use."""
+
+
+class Outcome(NamedTuple):
+    """What the network answers; `high` before it is made consistent with the low atlas."""
+
+    high: Float32[Tensor, "b 3 H W"]
+    alone: Float32[Tensor, "b 3 H W"]  # what the first trunk proposed without any reference
+    error: Float32[Tensor, "b 1 H W"]  # expected absolute error of `high`, > 0
+    backed: Float32[Tensor, "b 1 H W"]  # [0, 1], share of the attention that went to photos
+
+
+@final
+class Texsr(nn.Module):
+    """The network; one instance serves every scale it has ports for."""
+
+    def __init__(self, config: TexsrConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.ports = nn.ModuleDict({str(scale): _Port(config, scale) for scale in config.scales})
+        self.prior = nn.Sequential(*(_Block(width) for _ in range(config.prior_blocks)))
+        self.look = _Look(config)
+        self.fusion = nn.Sequential(*(_Block(width) for _ in range(config.fusion_blocks)))
+
+    def forward(self, low: Float32[Tensor, "b 3 h w"], aligned: Aligned, scale: int) -> Outcome:
+        """Super-resolve tiles.
+
+        Args:
+            low: sRGB-encoded, [0, 1].
+            aligned: their references, with the faithful enlargement of `low` as base.
+            scale: one of the config's.
+        """
+        port = self.ports[str(scale)]
+        assert isinstance(port, _Port)
+        features = port.enter(low, aligned.base)
+        features = self.prior(features) + features
+        alone = port.propose(features)
+        seen = self.look(features, alone, aligned, port) if aligned.detail.shape[1] else None
+        mixture = alone if seen is None else seen.mixture
+        fused = features if seen is None else features + seen.features
+        fused = fused + port.weigh(mixture - alone)
+        fused = self.fusion(fused) + fused
+        high = aligned.base + mixture + port.correct(fused)
+        backed = torch.zeros_like(high[:, :1]) if seen is None else seen.backed
+        error = port.doubt(fused.detach())
+        return Outcome(high, aligned.base + alone, error, backed)
+
+
+class _Block(nn.Module):
+    """Two convolutions and a shortcut; starts as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.bias)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(functional.relu(self.first(x)))
+
+
+class _Port(nn.Module):
+    """Where one scale enters and leaves: high texels as channels of low texels, and back."""
+
+    def __init__(self, config: TexsrConfig, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        width, parts = config.width, scale * scale
+        self.entry = nn.Conv2d(3 + 3 * parts, width, 3, padding=1)
+        self.reference = nn.Conv2d(3 * parts, config.reference_width, 3, padding=1)
+        self.logit = nn.Conv2d(config.reference_width, parts, 1)
+        self.mixed = nn.Conv2d(3 * parts, width, 3, padding=1)
+        self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
+        self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
+        self.error = nn.Conv2d(width, parts, 1)
+        for head in (self.logit, self.proposal, self.correction, self.error):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
+        """Take in the low texels, and what their faithful enlargement adds to them."""
+        added = self.fold(base) - low.repeat_interleave(self.scale**2, dim=1)
+        return self.entry(torch.cat([low - 0.5, added], dim=1))
+
+    def fold(self, high: Tensor) -> Tensor:
+        """High texels to channels."""
+        return functional.pixel_unshuffle(high, self.scale)
+
+    def unfold(self, low: Tensor) -> Tensor:
+        """Channels to high texels."""
+        return functional.pixel_shuffle(low, self.scale)
+
+    def propose(self, features: Tensor) -> Float32[Tensor, "b 3 H W"]:
+        """Detail by the atlas alone."""
+        return self.unfold(self.proposal(features))
+
+    def weigh(self, departure: Tensor) -> Float32[Tensor, "b c h w"]:
+        """Features of how the mixture departs from the proposal."""
+        return self.mixed(self.fold(departure))
+
+    def correct(self, features: Tensor) -> Float32[Tensor, "b 3 H W"]:
+        """The last residual."""
+        return self.unfold(self.correction(features))
+
+    def doubt(self, features: Tensor) -> Float32[Tensor, "b 1 H W"]:
+        """Expected absolute error."""
+        return torch.exp(self.unfold(self.error(features)).clamp(-6.0, 6.0)) * LEAST_ERROR * 8
+
+
+class _Seen(NamedTuple):
+    mixture: Float32[Tensor, "b 3 H W"]
+    features: Float32[Tensor, "b c h w"]
+    backed: Float32[Tensor, "b 1 H W"]
+
+
+class _Look(nn.Module):
+    """Looks at every reference beside the proposal, and mixes them texel by texel."""
+
+    def __init__(self, config: TexsrConfig) -> None:
+        super().__init__()
+        kept = config.reference_width
+        self.cues = nn.Conv2d(NUM_CUES, kept, 1)
+        self.place = nn.Conv2d(config.width, 2 * kept, 1)  # gain and offset for this place
+        self.second = nn.Conv2d(kept, kept, 3, padding=1)
+        self.consensus = nn.Conv2d(kept, kept, 1)
+        self.gathered = nn.Conv2d(kept, config.width, 1)
+        nn.init.zeros_(self.place.weight)
+        nn.init.zeros_(self.place.bias)
+
+    def forward(self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port) -> _Seen:
+        b, k = aligned.detail.shape[:2]
+        logits = _starting_logits(aligned, port.scale)  # b k H W
+        look = self._first(features, alone, aligned, port)  # b k c h w
+        agreed = _gather(look, _low_attention(logits, port.scale))
+        look = self.second(look.flatten(0, 1)).unflatten(0, (b, k))
+        look = functional.relu(look + self.consensus(agreed)[:, None])
+        learned = port.unfold(port.logit(look.flatten(0, 1))).unflatten(0, (b, k))[:, :, 0]
+        attention = _softmax_with_none(logits + learned)  # b k H W
+        backed = attention.sum(1, keepdim=True)
+        mixture = alone * (1.0 - backed) + (attention[:, :, None] * aligned.detail).sum(1)
+        share = functional.avg_pool2d(attention, port.scale)
+        return _Seen(mixture, self.gathered(_gather(look, share)), backed)
+
+    def _first(
+        self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port
+    ) -> Float32[Tensor, "b k c h w"]:
+        """Features of each reference: its departure from the proposal, adapted to the place."""
+        b, k = aligned.detail.shape[:2]
+        seen = (aligned.weight > 0)[:, :, None]
+        departure = (aligned.detail - alone[:, None]) * seen
+        look = port.reference(port.fold(departure.flatten(0, 1)))
+        look = look + self.cues(aligned.cues.flatten(0, 1))
+        gain, offset = self.place(features).chunk(2, dim=1)
+        look = look.unflatten(0, (b, k)) * (1.0 + gain[:, None]) + offset[:, None]
+        return functional.relu(look)
+
+
+def _starting_logits(aligned: Aligned, scale: int) -> Float32[Tensor, "b k H W"]:
+    """Logarithms of the weights that `projection` gives, beside 0 for none."""
+    believed = spread(aligned.belief, scale) * aligned.weight
+    return torch.log(believed + LEAST_BELIEF).masked_fill(aligned.weight <= 0, UNSEEN_LOGIT)
+
+
+def _softmax_with_none(logits: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b k H W"]:
+    """Attention over references and a silent "none", whose logit is 0 and share is left out."""
+    top = logits.amax(1, keepdim=True).clamp_min(0.0)
+    raised = torch.exp(logits - top)
+    return raised / (raised.sum(1, keepdim=True) + torch.exp(-top))
+
+
+def _low_attention(logits: Float32[Tensor, "b k H W"], scale: int) -> Float32[Tensor, "b k h w"]:
+    return functional.avg_pool2d(_softmax_with_none(logits), scale)
+
+
+def _gather(
+    look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
+) -> Float32[Tensor, "b c h w"]:
+    return (look * share[:, :, None]).sum(1)

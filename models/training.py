@@ -1,0 +1,137 @@
+"""The training of the default network: one step, the averaged weights, the state to resume from."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+
+from texsr.models.alignment import Aligned
+from texsr.models.losses import covered_l1, doubt_loss
+from texsr.models.texsr import Texsr
+
+WARM_SHARE = 0.05  # of the steps, to reach the top rate
+LAST_RATE = 0.02  # of the top rate, at the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """How to train. Weights of losses are relative to the L1 of the result."""
+
+    steps: int = 20_000
+    """Of one cycle: the rate rises, then falls to almost nothing."""
+    rate: float = 1e-3
+    """Top learning rate (Adam)."""
+    alone_weight: float = 0.5
+    """Of the L1 of what the network proposes without references."""
+    teacher_weight: float = 0.5
+    """Of the L1 to the teacher's answer, on samples that have one."""
+    doubt_weight: float = 0.001
+    """Of the likelihood of the expected error; it reaches its own head only."""
+    ema: float = 0.999
+    """Share of the averaged weights that stays at each step."""
+    clip: float = 0.5
+    """Largest norm of the gradient."""
+    bf16: bool = False
+    """Mixed precision, on CUDA."""
+
+
+class Batch(NamedTuple):
+    """Tiles with their truth."""
+
+    low: Float32[Tensor, "b 3 h w"]
+    aligned: Aligned
+    truth: Float32[Tensor, "b 3 H W"]
+    covered: Float32[Tensor, "b 1 H W"]
+    teacher: Float32[Tensor, "b 3 H W"] | None = None
+
+
+@final
+class Trainer:
+    """Network, averaged weights, optimiser and how far they are."""
+
+    def __init__(self, network: Texsr, settings: TrainingSettings, device: str = "cpu") -> None:
+        self.settings, self.device, self.step_index = settings, device, 0
+        self.network = network.to(device, memory_format=torch.channels_last)
+        self.averaged = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        trained = [p for p in network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(trained, lr=settings.rate, betas=(0.9, 0.99))
+
+    def step(self, batch: Batch, scale: int) -> dict[str, float]:
+        """Learn from one batch; give the losses, not weighted.
+
+        A batch whose loss is not finite changes nothing and is told as `skipped`.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate * one_cycle(self.step_index, self.settings.steps)
+        self.step_index += 1
+        losses = self._losses(batch, scale)
+        total = self._weighted(losses)
+        self.optimiser.zero_grad(set_to_none=True)
+        told = {name: float(value.detach()) for name, value in losses.items()}
+        if not bool(torch.isfinite(total)):
+            return {**told, "skipped": 1.0}
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        if bool(torch.isfinite(norm)):
+            self.optimiser.step()
+            self._average()
+        return told
+
+    def _losses(self, batch: Batch, scale: int) -> dict[str, Tensor]:
+        mixed = torch.autocast(self.device, torch.bfloat16, enabled=self.settings.bf16)
+        with mixed:
+            out = self.network(batch.low, batch.aligned, scale)
+        high, alone = out.high.float(), out.alone.float()
+        losses = {
+            "l1": covered_l1(high, batch.truth, batch.covered),
+            "alone": covered_l1(alone, batch.truth, batch.covered),
+            "doubt": doubt_loss(out.error.float(), high, batch.truth, batch.covered),
+        }
+        if batch.teacher is not None:
+            losses["teacher"] = covered_l1(high, batch.teacher, batch.covered)
+        return losses
+
+    def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        settings = self.settings
+        weights = {
+            "l1": 1.0,
+            "alone": settings.alone_weight,
+            "teacher": settings.teacher_weight,
+            "doubt": settings.doubt_weight,
+        }
+        return sum((weights[name] * loss for name, loss in losses.items()), torch.tensor(0.0))
+
+    def _average(self) -> None:
+        # Early on the average follows closely, so that it never holds the first random weights.
+        keep = min(self.settings.ema, (1 + self.step_index) / (10 + self.step_index))
+        for name, value in self.network.state_dict().items():
+            self.averaged[name].lerp_(value.detach(), 1.0 - keep)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `resume` needs."""
+        return {
+            "step": self.step_index,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged,
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.step_index = state["step"]
+        self.network.load_state_dict(state["network"])
+        for name, value in state["averaged"].items():
+            self.averaged[name].copy_(value)
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def one_cycle(step: int, steps: int) -> float:
+    """Give the share of the top rate at a step: a linear rise, then half a cosine down."""
+    warm = max(1, round(WARM_SHARE * steps))
+    if step < warm:
+        return (step + 1) / warm
+    done = min(1.0, (step - warm) / max(1, steps - warm))
+    return LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * done))

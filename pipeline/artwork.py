@@ -1,0 +1,128 @@
+"""Printed artwork drawn at random: lettering, bars, discs and outlines, as on packages and cards.
+
+Photographs are short of the crisp edges that print has; networks that never saw them blur labels.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float32
+
+from texsr.pipeline.resample import resize
+
+SUPERSAMPLE = 3  # drawn this much larger, then reduced: edges as a scanner would see them
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789&%.,:;!?()-+/"
+MAX_SOFTNESS_PX = 1.1
+MIN_BOX_PX = 32  # on the enlarged canvas: room for the widest outline
+CANVAS_SHARE = 0.35  # of the shapes: how many are drawn large, as grounds for the others
+
+
+def draw_artwork(rng: np.random.Generator, *, side_px: int) -> Float32[np.ndarray, "s s 3"]:
+    """Draw one square piece of artwork, sRGB-encoded, [0, 1].
+
+    Args:
+        rng: the same state gives the same picture.
+        side_px: of the picture.
+    """
+    from PIL import Image, ImageDraw
+
+    side = side_px * SUPERSAMPLE
+    palette = _palette(rng)
+    picture = Image.new("RGB", (side, side), palette[0])
+    pen = ImageDraw.Draw(picture)
+    shapes: tuple[_Shape, ...] = (_disc, _bar, _outline, _polygon, _lettering, _lettering, _lines)
+    for _ in range(int(rng.integers(6, 26))):
+        shape = shapes[int(rng.integers(len(shapes)))]
+        colour = palette[int(rng.integers(len(palette)))]
+        largest = 0.6 if rng.random() < CANVAS_SHARE else 0.2
+        shape(pen, rng, side, largest, colour)
+    if rng.random() < 0.5:
+        picture = picture.rotate(
+            float(rng.uniform(0, 360)), Image.Resampling.BICUBIC, fillcolor=palette[0]
+        )
+    drawn = np.asarray(picture, np.float32) / np.float32(255)
+    return _printed(resize(drawn, height=side_px, width=side_px), rng)
+
+
+_Shape = Callable[..., None]
+Colour = tuple[int, int, int]
+
+
+def _palette(rng: np.random.Generator) -> list[Colour]:
+    """Draw the few inks of a print, one of them dark and one light more often than not."""
+    inks = rng.integers(0, 256, (int(rng.integers(2, 6)), 3))
+    if rng.random() < 0.7:
+        inks[0] = rng.integers(200, 256)
+        inks[-1] = rng.integers(0, 60)
+    order = rng.permutation(len(inks))
+    return [(int(r), int(g), int(b)) for r, g, b in inks[order]]
+
+
+def _printed(
+    picture: Float32[np.ndarray, "s s 3"], rng: np.random.Generator
+) -> Float32[np.ndarray, "s s 3"]:
+    """Add what paper and scanner add: softness, uneven light, grain."""
+    from scipy.ndimage import gaussian_filter
+
+    softness = float(rng.uniform(0.0, MAX_SOFTNESS_PX))
+    soft = gaussian_filter(picture, (softness, softness, 0.0), mode="nearest")
+    slope = rng.uniform(-0.1, 0.1, 2)
+    rows, columns = np.mgrid[-0.5 : 0.5 : 1j * len(soft), -0.5 : 0.5 : 1j * len(soft)]
+    light = 1.0 + slope[0] * rows + slope[1] * columns
+    grain = rng.uniform(0.0, 0.012) * rng.standard_normal(soft.shape)
+    return np.clip(soft * light[..., None] + grain, 0.0, 1.0).astype(np.float32)
+
+
+def _box(rng: np.random.Generator, side: int, largest: float) -> tuple[float, float, float, float]:
+    width, height = MIN_BOX_PX + side * largest * rng.uniform(0.08, 1.0, 2)
+    x, y = rng.uniform(-0.1, 1.0, 2) * side
+    return x, y, x + width, y + height
+
+
+def _disc(pen, rng, side: int, largest: float, colour: Colour) -> None:
+    pen.ellipse(_box(rng, side, largest), fill=colour)
+
+
+def _bar(pen, rng, side: int, largest: float, colour: Colour) -> None:
+    pen.rectangle(_box(rng, side, largest), fill=colour)
+
+
+def _outline(pen, rng, side: int, largest: float, colour: Colour) -> None:
+    width = int(rng.integers(2, 14))
+    if rng.random() < 0.5:
+        pen.ellipse(_box(rng, side, largest), outline=colour, width=width)
+    else:
+        pen.rounded_rectangle(_box(rng, side, largest), radius=width, outline=colour, width=width)
+
+
+def _polygon(pen, rng, side: int, largest: float, colour: Colour) -> None:
+    corners = int(rng.integers(3, 9))
+    turn = np.sort(rng.uniform(0, 2 * np.pi, corners))
+    reach = side * largest * 0.5 * rng.uniform(0.3, 1.0, corners)
+    x, y = rng.uniform(0, side, 2)
+    pen.polygon(
+        [(x + r * np.cos(t), y + r * np.sin(t)) for t, r in zip(turn, reach, strict=True)],
+        fill=colour,
+    )
+
+
+def _lines(pen, rng, side: int, largest: float, colour: Colour) -> None:
+    """Parallel lines, as in bar codes and hatching."""
+    x, y, right, bottom = _box(rng, side, largest)
+    step = float(rng.uniform(4, 40))
+    while x < right:
+        pen.line((x, y, x, bottom), fill=colour, width=int(rng.integers(1, 9)))
+        x += step * float(rng.uniform(0.5, 1.5))
+
+
+def _lettering(pen, rng, side: int, largest: float, colour: Colour) -> None:
+    """A few lines of text of one size."""
+    from PIL import ImageFont
+
+    size = int(side * rng.uniform(0.03, max(0.05, largest * 0.6)))
+    font = ImageFont.load_default(size=size)
+    x, y = rng.uniform(-0.1, 0.8, 2) * side
+    for _ in range(int(rng.integers(1, 5))):
+        text = "".join(rng.choice(list(LETTERS + "   "), int(rng.integers(2, 16))))
+        pen.text((x, y), text, font=font, fill=colour, stroke_width=int(rng.integers(0, 3)))
+        y += size * 1.15
