@@ -73,10 +73,10 @@ def tiny(monkeypatch) -> None:
     monkeypatch.setitem(ARCHITECTURES, "tiny", lambda: tiny)
 
 
-def made(gain: float = 0.5, **config: object) -> Checkpoint:
+def made(weight: float = 0.5, **config: object) -> Checkpoint:
     settings = TinyConfig(**{"width": 4, **config})  # type: ignore[arg-type]
     network = Tiny(settings)
-    nn.init.constant_(network.gain, gain)
+    nn.init.constant_(network.gain, weight)
     return Checkpoint(
         architecture="tiny", config=asdict(settings), weights=network.state_dict(), facts={}
     )
