@@ -8,6 +8,9 @@ The rules, so that figures can be compared:
   of 255, planes mirrored at their borders; the mean of the map over the texels of the mask. Windows
   at the mask's edge look beyond it.
 - The baseline is Pillow's bicubic enlargement of the low atlas, rounded to 8 bits.
+- The protocols of the papers on reference super-resolution score whole images instead, with 0 or 4
+  texels cropped off every border (they are mixed in published tables, so both are told), and count
+  SSIM only where its window lies inside what is left.
 
 Everything works in bands of rows: nothing as large as the atlas is held beside it.
 """
@@ -16,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8, UInt16
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from texsr.pipeline.atlas import TexturedMesh, uv_to_texel
 from texsr.pipeline.capture import Photo
@@ -25,15 +28,13 @@ from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.mipmap import bilinear
 from texsr.pipeline.resample import resize_rows
 from texsr.pipeline.seams import find_seams
+from texsr.pipeline.similarity import SSIM_RADIUS, Plane, Stored, luma_plane, ssim_map
 
 # Of any size: that those of one comparison agree is checked, not assumed.
-Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 Mask = Bool[np.ndarray, "_ _"]
-Plane = Float64[np.ndarray, "h w"]
 
 BAND_TEXELS = 2_000_000
-SSIM_RADIUS, SSIM_SIGMA = 5, 1.5
-SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+CROPS_TX = (0, 4)
 SEAM_SAMPLES = 8
 MAX_RANKED = 4_000_000
 
@@ -63,6 +64,15 @@ class Scores:
         return None if self.bicubic is None else self.result.psnr_y - self.bicubic.psnr_y
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolScores:
+    """One image by the rule for atlases and by the two protocols of the field."""
+
+    inside: Score | None  # the mask; None: there is none
+    crop_0: Score
+    crop_4: Score
+
+
 def measure(high: Stored, truth: Stored, mask: Mask, *, low: Stored | None = None) -> Scores:
     """Score an atlas on the texels of a mask; see the rules at the top of this file.
 
@@ -78,16 +88,41 @@ def measure(high: Stored, truth: Stored, mask: Mask, *, low: Stored | None = Non
     _check_sizes(high, truth, mask)
     result, baseline = _Sums(), _Sums()
     for rows in _bands(*mask.shape):
-        seen = _grown(rows, len(mask))
-        core = slice(rows.start - seen.start, rows.stop - seen.start)
-        answer = _luma(truth[seen])
-        result.add(_luma(high[seen]), answer, mask[rows], core)
+        seen, core = _around(rows, len(mask))
+        answer = luma_plane(truth[seen])
+        result.add(*_compared(luma_plane(high[seen]), answer, core), mask[rows])
         if low is not None:
-            baseline.add(_bicubic_luma(low, mask.shape, seen), answer, mask[rows], core)
+            bicubic = _bicubic_luma(low, mask.shape, seen)
+            baseline.add(*_compared(bicubic, answer, core), mask[rows])
     return Scores(
         result=result.score(),
         bicubic=None if low is None else baseline.score(),
         num_texels=int(mask.sum()),
+    )
+
+
+def measure_protocols(high: Stored, truth: Stored, mask: Mask | None = None) -> ProtocolScores:
+    """Score an image by every rule at the top of this file; `mask` None: a picture without one.
+
+    Raises:
+        CaptureError: the sizes differ, the mask is empty, or the image is too small to be cropped.
+    """
+    height, width = truth.shape[:2]
+    _check_sizes(high, truth, np.ones((height, width), bool) if mask is None else mask)
+    _check_croppable(height, width)
+    inside, cropped = _Sums(), [_Sums() for _ in CROPS_TX]
+    for rows in _bands(height, width):
+        seen, core = _around(rows, height)
+        planes = _compared(luma_plane(high[seen]), luma_plane(truth[seen]), core)
+        if mask is not None:
+            inside.add(*planes, mask[rows])
+        for sums, crop in zip(cropped, CROPS_TX, strict=True):
+            kept, windows = (_frame(height, width, c, rows) for c in (crop, crop + SSIM_RADIUS))
+            sums.add(*planes, kept, windows)
+    return ProtocolScores(
+        inside=None if mask is None else inside.score(),
+        crop_0=cropped[0].score(),
+        crop_4=cropped[1].score(),
     )
 
 
@@ -96,45 +131,34 @@ class _Sums:
 
     def __init__(self) -> None:
         self.squared = self.ssim = 0.0
-        self.count = 0
+        self.count = self.num_windows = 0
 
-    def add(self, image: Plane, truth: Plane, mask: Bool[np.ndarray, "b w"], core: slice) -> None:
-        difference = (image - truth)[core][mask]
-        self.squared += float((difference**2).sum())
-        self.ssim += float(ssim_map(image, truth)[core][mask].sum())
-        self.count += difference.size
+    def add(self, squared: Plane, ssim: Plane, mask: Mask, windows: Mask | None = None) -> None:
+        """Add the texels of a mask; `windows`: where the centres of SSIM windows may lie."""
+        windows = mask if windows is None else windows
+        self.squared += float(squared[mask].sum())
+        self.ssim += float(ssim[windows].sum())
+        self.count += int(mask.sum())
+        self.num_windows += int(windows.sum())
 
     def score(self) -> Score:
         mse = self.squared / self.count
         psnr = float(10 * np.log10(255.0**2 / mse)) if mse > 0 else float("inf")
-        return Score(psnr_y=psnr, ssim_y=self.ssim / self.count)
+        return Score(psnr_y=psnr, ssim_y=self.ssim / self.num_windows)
 
 
-def ssim_map(a: Plane, b: Plane) -> Plane:
-    """Give the structural similarity of two luma planes around every texel (Wang et al. 2004)."""
-    from scipy.ndimage import correlate1d
-
-    offset = np.arange(-SSIM_RADIUS, SSIM_RADIUS + 1)
-    window = np.exp(-((offset / SSIM_SIGMA) ** 2) / 2)
-    window /= window.sum()
-
-    def mean(plane: Plane) -> Plane:
-        across = correlate1d(plane, window, axis=1, mode="mirror")
-        return correlate1d(across, window, axis=0, mode="mirror")
-
-    mean_a, mean_b = mean(a), mean(b)
-    var_a = mean(a * a) - mean_a**2
-    var_b = mean(b * b) - mean_b**2
-    covariance = mean(a * b) - mean_a * mean_b
-    brightness = (2 * mean_a * mean_b + SSIM_C1) / (mean_a**2 + mean_b**2 + SSIM_C1)
-    return brightness * (2 * covariance + SSIM_C2) / (var_a + var_b + SSIM_C2)
+def _compared(
+    image: Float64[np.ndarray, "_ w"], truth: Float64[np.ndarray, "_ w"], core: slice
+) -> tuple[Plane, Plane]:
+    """Give the squared difference of two luma planes and their SSIM, on the core rows."""
+    return (image[core] - truth[core]) ** 2, ssim_map(image, truth)[core]
 
 
 def luma_error(high: Stored, truth: Stored) -> Float32[np.ndarray, "h w"]:
     """Give |difference of Y| at every texel, in 1/255."""
     error = np.empty(truth.shape[:2], np.float32)
     for rows in _bands(len(truth), truth.shape[1]):
-        error[rows] = np.abs(_luma(high[rows]) - _luma(truth[rows]))
+        error[rows] = np.abs(luma_plane(high[rows]) - luma_plane(truth[rows]))
     return error
 
 
@@ -221,18 +245,10 @@ def _high_pass(
     return plane - local / np.maximum(share, np.float32(1e-6))
 
 
-def _luma(stored: Stored) -> Plane:
-    """Y of 8-bit-rounded RGB; grey counts as equal channels, alpha not at all."""
-    color = stored[..., :3] if stored.shape[2] >= 3 else np.repeat(stored[..., :1], 3, axis=2)
-    if color.dtype != np.uint8:
-        color = to_integer(to_float(color), np.dtype(np.uint8))
-    return luma(to_float(color)).astype(np.float64)
-
-
 def _bicubic_luma(low: Stored, shape: tuple[int, int], rows: slice) -> Plane:
     height, width = shape
     color = resize_rows(low, height=height, width=width, rows=rows)
-    return _luma(to_integer(color, np.dtype(np.uint8)))
+    return luma_plane(to_integer(color, np.dtype(np.uint8)))
 
 
 def _bands(height: int, width: int) -> Iterator[slice]:
@@ -241,8 +257,16 @@ def _bands(height: int, width: int) -> Iterator[slice]:
         yield slice(first, min(first + step, height))
 
 
-def _grown(rows: slice, height: int) -> slice:
-    return slice(max(rows.start - SSIM_RADIUS, 0), min(rows.stop + SSIM_RADIUS, height))
+def _around(rows: slice, height: int) -> tuple[slice, slice]:
+    """Give the rows that SSIM windows on `rows` look at, and where `rows` lies in them."""
+    seen = slice(max(rows.start - SSIM_RADIUS, 0), min(rows.stop + SSIM_RADIUS, height))
+    return seen, slice(rows.start - seen.start, rows.stop - seen.start)
+
+
+def _frame(height: int, width: int, crop_tx: int, rows: slice) -> Mask:
+    """Give the rows of an image, white where the border is farther than `crop_tx`."""
+    y, x = np.arange(height)[rows, None], np.arange(width)[None]
+    return ((y >= crop_tx) & (y < height - crop_tx)) & ((x >= crop_tx) & (x < width - crop_tx))
 
 
 def _check_sizes(high: Stored, truth: Stored, mask: Mask) -> None:
@@ -260,4 +284,15 @@ def _check_sizes(high: Stored, truth: Stored, mask: Mask) -> None:
             found="a mask without a white texel",
             expected="white where to score",
             remedy="give the mask of the covered texels",
+        )
+
+
+def _check_croppable(height: int, width: int) -> None:
+    least = 2 * (CROPS_TX[-1] + SSIM_RADIUS) + 1
+    if min(height, width) < least:
+        raise CaptureError(
+            "measure",
+            found=f"images of {width} x {height} texels",
+            expected=f"at least {least} a side, to crop {CROPS_TX[-1]} and to hold an SSIM window",
+            remedy="score larger images",
         )

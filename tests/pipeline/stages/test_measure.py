@@ -17,6 +17,7 @@ from texsr.pipeline.stages.measure import (
     held_out_score,
     luma_error,
     measure,
+    measure_protocols,
     seam_error,
     spearman,
     ssim_map,
@@ -194,3 +195,55 @@ def test_held_out_score_sees_detail_and_not_shading():
     assert held_out_score(photo, blurred, silhouette) < 0.6
     assert held_out_score(photo, np.zeros_like(rendered), silhouette) == 0.0
     assert held_out_score(photo, rendered, np.zeros((80, 80), bool)) == 0.0
+
+
+def test_protocols_reproduce_the_published_bicubic(shared):
+    """SRNTT's own Bicubic.png of this scene scores 22.379 dB / 0.6476; cropped by 4, 22.309."""
+    truth = np.asarray(Image.open(shared / "benchmarks/CUFED5_sample/test/001_0.png"))[:332, :500]
+    small = Image.fromarray(truth).resize((125, 83), Image.Resampling.BICUBIC)
+    bicubic = np.asarray(small.resize((500, 332), Image.Resampling.BICUBIC))
+    scores = measure_protocols(bicubic, truth)
+    assert scores.inside is None
+    for score, psnr_y, ssim_y in [
+        (scores.crop_0, 22.379, 0.6476),
+        (scores.crop_4, 22.309, 0.6394),
+    ]:
+        assert score.psnr_y == pytest.approx(psnr_y, abs=6e-4)
+        assert score.ssim_y == pytest.approx(ssim_y, abs=6e-5)
+
+
+def test_protocols_agree_with_torchmetrics_and_with_the_rule_for_atlases(monkeypatch):
+    metrics = pytest.importorskip("torchmetrics.functional.image")
+    torch = pytest.importorskip("torch")
+    truth, other = noise(70, 50, 3), noise(70, 50, 3, seed=1)
+    high = stored(0.7 * to_float(truth) + 0.3 * to_float(other))
+    mask = noise(70, 50, seed=2) > 99
+    monkeypatch.setattr(module, "BAND_TEXELS", 50 * 17)
+    scores = measure_protocols(high, truth, mask)
+    whole = measure(high, truth, mask).result
+    assert (scores.inside.psnr_y, scores.inside.ssim_y) == (whole.psnr_y, whole.ssim_y)
+    for crop, score in [(0, scores.crop_0), (4, scores.crop_4)]:
+        kept = (slice(crop, 70 - crop), slice(crop, 50 - crop))
+        a, b = (
+            torch.from_numpy(luma(to_float(image))[kept].astype(np.float64))[None, None]
+            for image in (high, truth)
+        )
+        assert score.psnr_y == pytest.approx(
+            float(metrics.peak_signal_noise_ratio(a, b, data_range=255.0)), abs=1e-4
+        )
+        _, full = metrics.structural_similarity_index_measure(
+            a, b, sigma=1.5, kernel_size=11, data_range=255.0, return_full_image=True
+        )
+        valid = full[0, 0, 5:-5, 5:-5]
+        assert score.ssim_y == pytest.approx(float(valid.mean()), abs=1e-5)
+
+
+def test_protocols_name_sizes_empty_masks_and_what_is_too_small_to_crop():
+    image = noise(19, 40, 3)
+    assert measure_protocols(image, image).crop_4.psnr_y == np.inf
+    with pytest.raises(CaptureError, match="40 x 19 texels, a truth of 40 x 20"):
+        measure_protocols(image, noise(20, 40, 3))
+    with pytest.raises(CaptureError, match="without a white texel"):
+        measure_protocols(image, image, np.zeros((19, 40), bool))
+    with pytest.raises(CaptureError, match="40 x 18 texels"):
+        measure_protocols(image[:18], image[:18])
