@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, UInt8, UInt16
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped, UInt8, UInt16
 
 from texsr.pipeline.atlas import TexturedMesh, uv_to_texel
 from texsr.pipeline.camera import Camera
+from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.mipmap import Mipmap
 from texsr.pipeline.rays import RayCaster
 
@@ -67,12 +68,15 @@ class Scene:
         depth = np.full((height, width), np.inf, np.float32)
         face_id = np.full((height, width), -1, np.int32)
         bary = np.zeros((height, width, 2), np.float32)
+        reached = _reached(self.surface.mesh, camera)
         for rows in _bands(camera, supersample):
-            centres = _Band.cast(self, camera, rows, 1)
+            centres = _Band.cast(self, camera, rows, reached[rows], 1)
             depth[rows] = centres.distance.reshape(-1, width)
             face_id[rows] = centres.face_id.reshape(-1, width)
             bary[rows] = centres.bary.reshape(-1, width, 2)
-            band = _Band.cast(self, camera, rows, supersample) if supersample > 1 else centres
+            band = centres
+            if supersample > 1:
+                band = _Band.cast(self, camera, rows, reached[rows], supersample)
             hit = (band.face_id >= 0).astype(np.float32)
             weight = _pooled(hit[:, None], width, supersample)
             share[rows] = weight[..., 0]
@@ -106,26 +110,39 @@ class _Band:
     spread: Float64[np.ndarray, " n"]  # capture units across a ray's share of the pixel
 
     @classmethod
-    def cast(cls, scene: Scene, camera: Camera, rows: slice, supersample: int) -> "_Band":
-        x = (np.arange(camera.width_px * supersample) + 0.5) / supersample
-        y = (np.arange(rows.start * supersample, rows.stop * supersample) + 0.5) / supersample
-        plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        ahead = np.concatenate([plane, np.ones((len(plane), 1))], axis=1)
+    def cast(
+        cls,
+        scene: Scene,
+        camera: Camera,
+        rows: slice,
+        reached: Bool[np.ndarray, "h w"],
+        supersample: int,
+    ) -> "_Band":
+        fine = np.repeat(np.repeat(reached, supersample, axis=0), supersample, axis=1)
+        sent = np.flatnonzero(fine)
+        row, column = np.divmod(sent, fine.shape[1])
+        x = (column + 0.5) / supersample
+        y = (row + rows.start * supersample + 0.5) / supersample
+        ahead = np.stack([x, y, np.ones(len(sent))], axis=1)
         # The direction has z = 1 in camera axes, so distances come out as depth.
         directions = ahead @ np.linalg.inv(camera.K).T @ camera.cam_from_world[:3, :3]
         origins = np.broadcast_to(camera.centre, directions.shape)
-        face_id, distance, bary = scene.caster.first_hit(origins, directions)
+        met = scene.caster.first_hit(origins, directions)
+        face_id = _scattered(met.face_id, sent, fine.size, -1)
+        distance = _scattered(met.distance, sent, fine.size, np.inf)
+        bary = _scattered(met.bary, sent, fine.size, 0.0)
         charts = scene.surface.charts
         hit = np.flatnonzero(face_id >= 0)
+        directions = directions[met.face_id >= 0]
         a, b = bary[hit, :1].astype(np.float64), bary[hit, 1:].astype(np.float64)
         corners = charts.uv[charts.uv_faces[face_id[hit]]]  # n 3 2
-        uv = np.zeros((len(plane), 2))
+        uv = np.zeros((fine.size, 2))
         uv[hit] = corners[:, 0] * a + corners[:, 1] * b + corners[:, 2] * (1.0 - a - b)
         # A pixel's solid angle shrinks off the axis as the direction's length grows: one over the
         # plain product is the exact stretch of its area.
-        facing = np.abs(np.einsum("ij,ij->i", scene.normals[face_id[hit]], directions[hit]))
+        facing = np.abs(np.einsum("ij,ij->i", scene.normals[face_id[hit]], directions))
         focal_px = np.sqrt(camera.K[0, 0] * camera.K[1, 1]) * supersample
-        spread = np.zeros(len(plane))
+        spread = np.zeros(fine.size)
         spread[hit] = distance[hit] / focal_px / np.sqrt(np.maximum(facing, MIN_FACING))
         return cls(face_id=face_id, distance=distance, bary=bary, uv=uv, spread=spread)
 
@@ -145,6 +162,37 @@ class _Band:
             footprint = self.spread[here] * scene.uv_per_unit[self.face_id[here]] * per_uv
             color[here] = mipmap.sample(texel, footprint)
         return color
+
+
+def _reached(mesh: Mesh, camera: Camera) -> Bool[np.ndarray, "h w"]:
+    """Mark the pixels that any face can reach: those in the boxes around the projected faces."""
+    height, width = camera.height_px, camera.width_px
+    px, depth = camera.project(mesh.vertices)
+    if (depth[mesh.faces] <= 0).any():
+        return np.ones((height, width), bool)
+    corners = px[mesh.faces]  # f 3 2
+    # A pixel more on every side than rounding needs, here and in the ray caster.
+    size = (width, height)
+    first = np.clip(np.floor(corners.min(axis=1)) - 1, 0, size).astype(np.int64)
+    last = np.clip(np.floor(corners.max(axis=1)) + 2, 0, size).astype(np.int64)
+    stride = width + 1
+    # Boxes are added up as the four corners of each, and summed over rows and columns.
+    begin, end = first[:, 1] * stride, last[:, 1] * stride
+    plus = np.concatenate([begin + first[:, 0], end + last[:, 0]])
+    minus = np.concatenate([begin + last[:, 0], end + first[:, 0]])
+    cells = stride * (height + 1)
+    count = np.bincount(plus, minlength=cells) - np.bincount(minus, minlength=cells)
+    total = count.reshape(height + 1, stride).cumsum(axis=0).cumsum(axis=1)
+    return total[:height, :width] > 0
+
+
+def _scattered(
+    values: Shaped[np.ndarray, "m *rest"], places: Int64[np.ndarray, " m"], size: int, empty: float
+) -> Shaped[np.ndarray, "n *rest"]:
+    """Lay values out among `size` rows, the others `empty`."""
+    out = np.full((size, *values.shape[1:]), empty, values.dtype)
+    out[places] = values
+    return out
 
 
 def _wrapped(uv: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
