@@ -20,7 +20,7 @@ from texsr.models.smoothing import blur
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 WHOLE_SHARE = 0.9  # of a low texel seen: practically all of it
-NUM_CUES = 6
+NUM_CUES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +73,37 @@ class Aligned(NamedTuple):
     detail: Float32[Tensor, "b k 3 H W"]  # what each reference adds to the base; 0 where unseen
     weight: Float32[Tensor, "b k H W"]  # [0, 1], 0 = unseen
     belief: Float32[Tensor, "b k h w"]  # signal-to-noise ratio of that detail, >= 0
-    cues: Float32[Tensor, "b k 6 h w"]  # see `_cues`
+    cues: Float32[Tensor, "b k 8 h w"]  # see `_cues`
+    crispness: Float32[Tensor, " b"]  # what the finest detail is multiplied by, less 1
+
+
+class Measured(NamedTuple):
+    """What is measured of every reference of some tiles by itself, whatever the others are."""
+
+    detail: Float32[Tensor, "b k 3 H W"]  # as in `Aligned`
+    weight: Float32[Tensor, "b k H W"]
+    maps: Float32[Tensor, "b k 5 h w"]  # gain, SNR, share seen, cosine, photo px per high texel
+    trust: Float32[Tensor, "b k"]
+
+    def chosen(self, order: list[int]) -> "Measured":
+        """Take some of the references."""
+        return Measured(*(part[:, order] for part in self))
 
 
 def align(
     low: Float32[Tensor, "b 3 h w"],
     references: WarpedReferences | None,
     scale: int,
+    *,
+    crispness: float = 0.0,
     settings: AlignmentSettings | None = None,
 ) -> Aligned:
     """Bring the references of some tiles to the light of the atlas."""
-    settings = settings or AlignmentSettings()
+    base = enlarge_faithfully(low, scale)
     if references is None or references.color.shape[1] == 0:
-        base = enlarge_faithfully(low, scale)
         return without_references(base, scale)
-    tiles = [
-        _align_one(low[i : i + 1], pick(references, i), scale, settings) for i in range(len(low))
-    ]
-    return Aligned(*(torch.cat(parts) for parts in zip(*tiles, strict=True)))
+    measured = measure(low, base, references, settings or AlignmentSettings())
+    return assemble(base, measured, torch.full((len(low),), crispness, device=low.device))
 
 
 def without_references(base: Float32[Tensor, "b 3 H W"], scale: int) -> Aligned:
@@ -103,51 +116,82 @@ def without_references(base: Float32[Tensor, "b 3 H W"], scale: int) -> Aligned:
         weight=base.new_zeros(b, 0, height, width),
         belief=base.new_zeros(b, 0, h, w),
         cues=base.new_zeros(b, 0, NUM_CUES, h, w),
+        crispness=base.new_zeros(b),
     )
 
 
-def _align_one(
-    low: Tensor, references: TileReferences, scale: int, settings: AlignmentSettings
+def measure(
+    low: Float32[Tensor, "b 3 h w"],
+    base: Float32[Tensor, "b 3 H W"],
+    references: WarpedReferences,
+    settings: AlignmentSettings,
+) -> Measured:
+    """Measure each reference by itself."""
+    tiles = [
+        _measure_one(low[i : i + 1], base[i : i + 1], pick(references, i), settings)
+        for i in range(len(low))
+    ]
+    return Measured(*(torch.stack(parts) for parts in zip(*tiles, strict=True)))
+
+
+def assemble(
+    base: Float32[Tensor, "b 3 H W"], measured: Measured, crispness: Float32[Tensor, " b"]
 ) -> Aligned:
-    base = enlarge_faithfully(low, scale)
+    """Put references together that were measured one by one."""
+    _, snr, share, cosine, px = measured.maps.unbind(2)
+    belief = snr * _standing(cosine, px, share, axis=1)
+    return Aligned(
+        base=base,
+        detail=measured.detail,
+        weight=measured.weight,
+        belief=belief,
+        cues=_cues(measured, belief, crispness),
+        crispness=crispness,
+    )
+
+
+def _measure_one(
+    low: Tensor, base: Tensor, references: TileReferences, settings: AlignmentSettings
+) -> Measured:
+    """Give the parts of `Measured` without their first axis."""
+    scale = base.shape[2] // low.shape[2]
     compared = compare(low, base, references, scale)
-    agreement = agree(compared, settings)
-    flat = flat_part(base, references, compared.share, agreement.gain, settings.detail_sigma_tx)
-    low_maps = torch.cat([agreement.gain, -flat], dim=1)
+    gain, snr = agree(compared, settings)
+    flat = flat_part(base, references, compared.share, gain, settings.detail_sigma_tx)
+    low_maps = torch.cat([gain, -flat], dim=1)
     detail = torch.empty_like(references.color)
     for index, color in enumerate(references.color):
         high = spread(low_maps[index : index + 1], scale)[0]
         torch.addcmul(high[1:], color, high[:1], out=detail[index])
         detail[index].sub_(base[0]).mul_(references.weight[index] > 0)
-    belief = agreement.snr * standing(references, compared.share)
-    return Aligned(
-        base=base,
-        detail=detail[None],
-        weight=references.weight[None, :, 0],
-        belief=belief[None, :, 0],
-        cues=_cues(references, compared, agreement, belief)[None],
+    return Measured(
+        detail,
+        references.weight[:, 0],
+        torch.cat([gain, snr, compared.share, references.prior], dim=1),
+        references.trust[:, 0, 0, 0],
     )
 
 
 def _cues(
-    references: TileReferences, compared: Compared, agreement: Agreement, belief: Tensor
-) -> Float32[Tensor, "k 6 h w"]:
+    measured: Measured, belief: Float32[Tensor, "b k h w"], crispness: Float32[Tensor, " b"]
+) -> Float32[Tensor, "b k 8 h w"]:
     """What is known of each reference at a low texel, each of the order of one.
 
-    Log belief, log SNR, cosine of the view angle, photo px per high texel, gain less one, share
-    seen.
+    Log belief, log SNR, share seen, cosine of the view angle, photo px per high texel, gain less
+    one; and of the whole view its trust, of the whole capture its crispness.
     """
-    return torch.cat(
-        [
-            torch.log(belief + 1e-3) * 0.2,
-            torch.log(agreement.snr + 1e-3) * 0.2,
-            references.prior[:, :1],
-            references.prior[:, 1:2].clamp_max(3.0),
-            agreement.gain - 1.0,
-            compared.share,
-        ],
-        dim=1,
-    )
+    gain, snr, share, cosine, px = measured.maps.unbind(2)
+    whole = (measured.trust[:, :, None, None], crispness[:, None, None, None])
+    planes = [
+        torch.log(belief + 1e-3) * 0.2,
+        torch.log(snr + 1e-3) * 0.2,
+        share,
+        cosine,
+        px.clamp_max(3.0),
+        gain - 1.0,
+        *(value.expand_as(snr) for value in whole),
+    ]
+    return torch.stack(planes, dim=2)
 
 
 def pick(references: WarpedReferences, index: int) -> TileReferences:
@@ -210,10 +254,15 @@ def standing(
     references: TileReferences, share: Float32[Tensor, "k 1 h w"]
 ) -> Float32[Tensor, "k 1 h w"]:
     """Weight of a view by geometry alone: its angle, and its resolution beside the other views'."""
-    weight = references.prior[:, :1] ** 2
-    resolution = references.prior[:, 1:2] ** 2
+    return _standing(references.prior[:, :1], references.prior[:, 1:2], share, axis=0)
+
+
+def _standing(cosine: Tensor, px: Tensor, share: Tensor, *, axis: int) -> Tensor:
+    """Weigh by geometry; the views lie along `axis`."""
+    weight, resolution = cosine**2, px**2
     seen = weight * share
-    mean = (seen * resolution).sum(0, keepdim=True) / seen.sum(0, keepdim=True).clamp_min(1e-6)
+    total = (seen * resolution).sum(axis, keepdim=True)
+    mean = total / seen.sum(axis, keepdim=True).clamp_min(1e-6)
     return weight * resolution / mean.clamp_min(1e-6)
 
 

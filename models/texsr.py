@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.alignment import NUM_CUES, Aligned, spread
+from texsr.models.smoothing import blur
 
 LEAST_BELIEF = 1e-6
 UNSEEN_LOGIT = -60.0
@@ -189,7 +190,8 @@ class _Look(nn.Module):
         learned = port.unfold(port.logit(look.flatten(0, 1))).unflatten(0, (b, k))[:, :, 0]
         attention = _softmax_with_none(logits + learned)  # b k H W
         backed = attention.sum(1, keepdim=True)
-        mixture = alone * (1.0 - backed) + (attention[:, :, None] * aligned.detail).sum(1)
+        photos = (attention[:, :, None] * aligned.detail).sum(1)
+        mixture = alone * (1.0 - backed) + _crispened(photos, aligned.crispness)
         share = functional.avg_pool2d(attention, port.scale)
         return _Seen(mixture, self.gathered(_gather(look, share)), backed)
 
@@ -222,6 +224,15 @@ def _softmax_with_none(logits: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b
 
 def _low_attention(logits: Float32[Tensor, "b k H W"], scale: int) -> Float32[Tensor, "b k h w"]:
     return functional.avg_pool2d(_softmax_with_none(logits), scale)
+
+
+def _crispened(
+    photos: Float32[Tensor, "b 3 H W"], crispness: Float32[Tensor, " b"]
+) -> Float32[Tensor, "b 3 H W"]:
+    """Make up for photos that are softer or crisper than the atlas."""
+    if not bool(crispness.any()):
+        return photos
+    return photos + crispness[:, None, None, None] * (photos - blur(photos, 1.0))
 
 
 def _gather(
