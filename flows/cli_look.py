@@ -19,6 +19,9 @@ Truth = Annotated[
         metavar="DIR|ATLAS", help="The right answer: an image, or a folder with atlas.png."
     ),
 ]
+CheckpointFiles = Annotated[
+    list[Path] | None, typer.Argument(metavar="FILE", help="Checkpoints to list as well.")
+]
 Mask = Annotated[
     Path | None, typer.Option(metavar="PNG", help="White where to score. [default: the truth's]")
 ]
@@ -145,23 +148,22 @@ def measure(
         answer.give({"status": "done", **facts}, text)
 
 
-def models(json: options.Json = False) -> None:
-    """List the models that --model knows.
+def models(files: CheckpointFiles = None, json: options.Json = False) -> None:
+    """List the models that --model knows: what each is, its size, what it reached.
+
+    Shipped checkpoints and FILEs are really loaded, so this also tells whether a file can be used.
 
     Examples:
 
         texsr models
 
-        texsr models --json
+        texsr models trained/best.safetensors
+
+        texsr models --json | jq '.models[.auto].scales'
     """
     with answering(as_json=json) as answer:
-        from texsr.models.architectures import BUILDERS, DEFAULT
+        from texsr.flows.model_choice import choose_device
+        from texsr.flows.model_table import model_table, table_text
 
-        known = {name: _first_line(builder) for name, builder in BUILDERS.items()}
-        lines = [f"{name:<12} {text}" for name, text in known.items()]
-        facts = {"status": "done", "auto": DEFAULT, "models": known}
-        answer.give(facts, "\n".join([*lines, f"auto         {DEFAULT}"]))
-
-
-def _first_line(builder: object) -> str:
-    return (builder.__doc__ or "").strip().partition("\n")[0]
+        table = model_table(files or (), device=choose_device("auto"))
+        answer.give({"status": "done", **table.as_json()}, table_text(table))

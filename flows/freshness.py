@@ -9,6 +9,7 @@ from texsr.flows import manifest as manifests
 from texsr.flows.artifacts import is_whole
 from texsr.flows.job import Job, Outcome, Stock
 from texsr.flows.manifest import Manifest
+from texsr.flows.model_choice import shipped_content
 
 
 def fresh_at_a_glance(job: Job) -> Outcome | None:
@@ -38,9 +39,16 @@ def fresh_by_content(job: Job, stock: Stock) -> Outcome | None:
 
 
 def options(job: Job, scale: float | None = None) -> dict[str, Any]:
-    """Give every option of a job as JSON has it; `scale` is the one that applied, once known."""
-    asked = None if job.capture_scale else job.settings.scale
-    said = {**asdict(job.settings), "scale": scale, "scale_asked": asked}
+    """Give every option of a job as JSON has it, and what the model's name stands for.
+
+    `scale` is the one that applied, once known. A checkpoint file is not here but an input.
+    """
+    said = {
+        **asdict(job.settings),
+        "scale": scale,
+        "scale_asked": None if job.capture_scale else job.settings.scale,
+        "shipped": shipped_content(job.settings.model),
+    }
     return json.loads(json.dumps(said))
 
 

@@ -14,7 +14,9 @@ class RunSettings:
     scale: float = 4.0
     """Texels per low texel and axis: 2 or 4."""
     model: str = "auto"
-    """`auto`, a name from `texsr models`, or a checkpoint file."""
+    """`auto` (the best that is shipped for the device, else `projection`), a name from
+    `texsr models`, or a checkpoint file. A name wins over a file of that name; ./NAME is the file.
+    """
     head: str | None = None
     """An arbitrary-scale head, where the model takes one."""
     references: int | None = None

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from texsr.flows.atlas_job import AtlasJob
+from texsr.flows.model_choice import choose_device, shipped_folder, told_as_settings
 from texsr.flows.progress import Progress, silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
-from texsr.models import load_upscaler, names
+from texsr.models import load_upscaler
 from texsr.pipeline.capture import Capture, Finding, Severity
-from texsr.pipeline.errors import DependencyError, SettingsError
 from texsr.pipeline.record import AtlasRecord, RunRecord
 from texsr.pipeline.stages.superresolve import Upscaler, check_scale
 
@@ -47,7 +47,7 @@ def sharpen(
         progress: told of each stage.
     """
     device = choose_device(settings.device)
-    upscaler = build_upscaler(settings.model)
+    upscaler = build_upscaler(settings.model, device)
     scale = check_scale(upscaler, settings.scale)
     scene = Scene(capture, settings, progress)
     done = [
@@ -74,41 +74,19 @@ def sharpen(
     )
 
 
-def build_upscaler(model: str) -> Upscaler:
-    """Build the upscaler that `--model` names.
+def build_upscaler(model: str, device: str = "auto") -> Upscaler:
+    """Build the upscaler that `--model` names, on its device.
+
+    Args:
+        model: `auto`, a name from `texsr models`, or a checkpoint file.
+        device: `auto`, `cpu` or `cuda`; what `auto` means as a model depends on it.
 
     Raises:
-        SettingsError: no such model.
-    """
-    try:
-        return load_upscaler(model)
-    except KeyError:
-        raise SettingsError(
-            "--model",
-            found=f"'{model}'",
-            expected=", ".join(("auto", *names())),
-            remedy="see `texsr models`",
-        ) from None
-
-
-def choose_device(wanted: str) -> str:
-    """Give the device to run on.
-
-    Raises:
+        SettingsError: no such model, or its checkpoint cannot be used.
         DependencyError: CUDA was asked for and is not there.
     """
-    import torch
-
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise DependencyError(
-            "--device",
-            found="no CUDA device",
-            expected="one, since --device cuda asks for it",
-            remedy="use --device auto, or install the CUDA build of PyTorch and its driver",
-        )
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted
+    with told_as_settings():
+        return load_upscaler(model, device=choose_device(device), shipped=shipped_folder())
 
 
 def worth_findings(records: list[AtlasRecord]) -> Iterator[Finding]:
