@@ -34,7 +34,8 @@ class Architecture:
 
 
 def _texsr() -> Architecture:
-    from texsr.models.texsr import Texsr, TexsrConfig, TexsrUpscaler
+    from texsr.models.texsr import Texsr, TexsrConfig
+    from texsr.models.texsr_upscaler import TexsrUpscaler
 
     return Architecture(config=TexsrConfig, network=Texsr, upscaler=TexsrUpscaler)
 

@@ -16,6 +16,7 @@ CVPR 2021. We differ: references arrive warped, attention is for each texel, and
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NamedTuple, final
 
 import torch
@@ -29,6 +30,14 @@ from texsr.models.smoothing import blur
 LEAST_BELIEF = 1e-6
 UNSEEN_LOGIT = -60.0
 LEAST_ERROR = 0.25 / 255
+
+
+class Attention(Enum):
+    """How references are mixed."""
+
+    LEARNED = auto()  # for each high texel
+    WHOLE_PARTS = auto()  # one learned weight for all texels of a part
+    STARTING = auto()  # as projection would
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +54,6 @@ class TexsrConfig:
     """Residual blocks that see everything."""
     reference_width: int = 32
     """Channels kept of each reference."""
-    window_tx: int = 0
-    """High texels by which a part of a reference may move to fit; 0: it may not."""
     max_references: int = 4
     """References that a cell of the surface may use."""
 
@@ -73,20 +80,28 @@ class Texsr(nn.Module):
         self.look = _Look(config)
         self.fusion = nn.Sequential(*(_Block(width) for _ in range(config.fusion_blocks)))
 
-    def forward(self, low: Float32[Tensor, "b 3 h w"], aligned: Aligned, scale: int) -> Outcome:
+    def forward(
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        aligned: Aligned,
+        scale: int,
+        attention: Attention = Attention.LEARNED,
+    ) -> Outcome:
         """Super-resolve tiles.
 
         Args:
             low: sRGB-encoded, [0, 1].
             aligned: their references, with the faithful enlargement of `low` as base.
             scale: one of the config's.
+            attention: how references are mixed; all but the default are ablations.
         """
         port = self.ports[str(scale)]
         assert isinstance(port, _Port)
         features = port.enter(low, aligned.base)
         features = self.prior(features) + features
         alone = port.propose(features)
-        seen = self.look(features, alone, aligned, port) if aligned.detail.shape[1] else None
+        looked = (features, alone, aligned, port, attention)
+        seen = self.look(*looked) if aligned.detail.shape[1] else None
         mixture = alone if seen is None else seen.mixture
         fused = features if seen is None else features + seen.features
         fused = fused + port.weigh(mixture - alone)
@@ -180,7 +195,9 @@ class _Look(nn.Module):
         nn.init.zeros_(self.place.weight)
         nn.init.zeros_(self.place.bias)
 
-    def forward(self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port) -> _Seen:
+    def forward(
+        self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port, mode: Attention
+    ) -> _Seen:
         b, k = aligned.detail.shape[:2]
         logits = _starting_logits(aligned, port.scale)  # b k H W
         look = self._first(features, alone, aligned, port)  # b k c h w
@@ -188,6 +205,11 @@ class _Look(nn.Module):
         look = self.second(look.flatten(0, 1)).unflatten(0, (b, k))
         look = functional.relu(look + self.consensus(agreed)[:, None])
         learned = port.unfold(port.logit(look.flatten(0, 1))).unflatten(0, (b, k))[:, :, 0]
+        if mode is Attention.WHOLE_PARTS:
+            learned = functional.avg_pool2d(learned, port.scale)
+            learned = functional.interpolate(learned, scale_factor=float(port.scale))
+        elif mode is Attention.STARTING:
+            learned = torch.zeros_like(learned)
         attention = _softmax_with_none(logits + learned)  # b k H W
         backed = attention.sum(1, keepdim=True)
         photos = (attention[:, :, None] * aligned.detail).sum(1)

@@ -1,0 +1,107 @@
+"""Batches drawn from packs of tiles: crops, turns, and another choice of references every time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from texsr.flows.training_data import DETAIL_STEP, Pack, read_pack
+from texsr.models.alignment import Measured, assemble
+from texsr.models.resample import enlarge_faithfully
+from texsr.models.training import Batch
+from texsr.pipeline.errors import CaptureError
+
+REFERENCE_COUNTS = (0, 1, 2, 3, 4, 6, 8)
+COUNT_ODDS = (0.10, 0.12, 0.16, 0.16, 0.28, 0.12, 0.06)
+
+
+@final
+class PackedTiles:
+    """All tiles of some packs, drawn from with equal odds."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Map packs into memory.
+
+        Raises:
+            CaptureError: there is none.
+        """
+        self.packs = [read_pack(path) for path in paths]
+        self.places = [
+            (number, index)
+            for number, pack in enumerate(self.packs)
+            for index in range(len(pack.low))
+        ]
+        if not self.places:
+            raise CaptureError(
+                "training data",
+                found="no packed tiles",
+                expected="folders with low.npy, truth.npy and the like",
+                remedy="make some first: `texsr train` does when it is given scans and pictures",
+            )
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def tile(self, number: int) -> Pack:
+        """Give one tile."""
+        pack, index = self.places[number]
+        one = self.packs[pack]
+        return Pack(**{name: getattr(one, name)[index] for name in Pack.__slots__})
+
+    def draw(self, rng: np.random.Generator, *, size: int, side_tx: int) -> Batch:
+        """Draw a batch of crops, all with the same number of references."""
+        count = int(rng.choice(REFERENCE_COUNTS, p=COUNT_ODDS))
+        tiles = [self.tile(int(rng.integers(len(self)))) for _ in range(size)]
+        return stack([cropped(tile, rng, count=count, side_tx=side_tx) for tile in tiles])
+
+
+def cropped(tile: Pack, rng: np.random.Generator, *, count: int, side_tx: int) -> Pack:
+    """Cut a crop out of a tile, turn and mirror it, and keep some of its references.
+
+    References that see something go first; where there are too few, some see nothing.
+    """
+    height, width = tile.low.shape[:2]
+    scale = tile.truth.shape[0] // height
+    y, x = (int(rng.integers(0, size - side_tx + 1)) for size in (height, width))
+    low = slice(y, y + side_tx), slice(x, x + side_tx)
+    high = tuple(slice(part.start * scale, part.stop * scale) for part in low)
+    seeing = np.flatnonzero(tile.weight[(slice(None), *high)].any((1, 2)))
+    blind = np.setdiff1d(np.arange(len(tile.trust)), seeing)
+    order = np.concatenate([rng.permutation(seeing), blind])[:count].astype(np.intp)
+    turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    inks = rng.permutation(3)
+
+    def turned(image: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
+        image = np.rot90(image, turns, axes)
+        return np.ascontiguousarray(np.flip(image, axes[1]) if mirrored else image)
+
+    return Pack(
+        low=turned(tile.low[low][..., inks], (0, 1)),
+        truth=turned(tile.truth[high][..., inks], (0, 1)),
+        covered=turned(tile.covered[high], (0, 1)),
+        detail=turned(tile.detail[(order, slice(None), *high)][:, inks], (2, 3)),
+        weight=turned(tile.weight[(order, *high)], (1, 2)),
+        maps=turned(tile.maps[(order, slice(None), *low)], (2, 3)),
+        trust=tile.trust[order],
+        crispness=tile.crispness,
+    )
+
+
+def stack(tiles: Sequence[Pack]) -> Batch:
+    """Make tensors of packed tiles of one size."""
+
+    def tensor(name: str, step: float = 1.0) -> Tensor:
+        stacked = np.stack([np.asarray(getattr(tile, name)) for tile in tiles])
+        return torch.from_numpy(stacked).float().mul_(step)
+
+    low = tensor("low", 1 / 255).permute(0, 3, 1, 2)
+    truth = tensor("truth", 1 / 255).permute(0, 3, 1, 2)
+    measured = Measured(
+        tensor("detail", DETAIL_STEP), tensor("weight", 1 / 255), tensor("maps"), tensor("trust")
+    )
+    base = enlarge_faithfully(low, truth.shape[2] // low.shape[2])
+    aligned = assemble(base, measured, tensor("crispness"))
+    return Batch(low, aligned, truth, (tensor("covered") > 127).float()[:, None])
