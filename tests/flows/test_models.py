@@ -1,6 +1,8 @@
 """Models by name and file: chosen, run, listed, described; and results that see them change."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -360,3 +362,15 @@ def test_what_is_shipped_is_whole_small_and_described(tmp_path):
         card = home.with_suffix(".md").read_text(encoding="utf-8")
         assert stamp(home).sha256 in card, "write the card again"
         assert figures_line(read_checkpoint(home).facts)
+
+
+def test_freshness_is_told_without_loading_pytorch():
+    program = (
+        "import sys\n"
+        "from texsr.flows import freshness, run\n"
+        "from texsr.flows.model_choice import shipped_content\n"
+        "shipped_content('auto')\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
