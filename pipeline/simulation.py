@@ -80,7 +80,7 @@ class SimulateSettings:
     middle. Applied to encoded colour by the curve 1/2.2."""
     vary: bool = False
     """Draw defocus and shake of each photo from 0 to what is set, and its JPEG quality from
-    15 less to what is set."""
+    10 less to what is set."""
     roughness: float = 0.0
     """Largest displacement of the mesh that is written from the one photographed, along normals
     and smooth, as a share of the bounding box's diagonal."""
@@ -116,7 +116,7 @@ class SimulateSettings:
             exposure=float(draw(0.0, 0.25)),
             white_balance=float(draw(0.0, 0.08)),
             noise=float(np.exp(draw(np.log(0.5), np.log(4.0)))),
-            jpeg_quality=int(rng.integers(75, 97, endpoint=True)),
+            jpeg_quality=int(rng.integers(85, 97, endpoint=True)),
             pose_error_px=float(draw(0.2, 1.0)),
             defocus_px=at_times(0.6, 0.0, 1.0),
             shake_px=at_times(0.5, 0.0, 1.5),
@@ -182,3 +182,4 @@ class Simulated:
     photo_size_px: int
     px_per_texel: float  # median over the surface
     share_covered: float  # of the truth's texels
+    decoys: tuple[str, ...] = ()  # photos that mislead, by name

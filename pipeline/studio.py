@@ -31,7 +31,8 @@ Share = Float32[np.ndarray, "h w 1"]
 
 BACKGROUND = np.full(3, 0.42, np.float32)
 SOLID_SHARE = 0.999  # of a pixel, to count as silhouette
-JPEG_SPREAD = 15  # by which the quality of varied photos differs
+HALF_A_NINTH = 1 / 18  # the mean of nine pixels is 0, or at least 1/9 and rounding
+JPEG_SPREAD = 10  # by which the quality of varied photos differs
 
 
 class Shows(Enum):
@@ -182,9 +183,12 @@ def _spilled(
     weight = uniform_filter(known.astype(np.float32), 3)[missing]
     filled = light.copy()
     for channel in range(light.shape[2]):
-        mean = uniform_filter(light[..., channel], 3)[missing]
-        # A sliver that no centre meets is left in the dark: it holds less than a pixel.
+        total = uniform_filter(light[..., channel], 3)[missing]
+        # A sliver that no centre meets takes the light of the whole.
         filled[missing, channel] = np.divide(
-            mean, weight, out=np.zeros_like(mean), where=weight > 1e-3
+            total,
+            weight,
+            out=np.full_like(total, light[known, channel].mean()),
+            where=weight > HALF_A_NINTH,
         )
     return filled

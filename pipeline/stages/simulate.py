@@ -1,7 +1,7 @@
 """Make a capture with a known answer: photos of a textured mesh, and its atlas made smaller."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from texsr.pipeline.formats.meshes import read_textured_mesh
 from texsr.pipeline.formats.obj_writing import write_obj
 from texsr.pipeline.formats.transforms_writing import write_transforms
 from texsr.pipeline.formats.writing import whole_or_absent, write_file
-from texsr.pipeline.lighting import Lighting
 from texsr.pipeline.noise import misbuilt
 from texsr.pipeline.photo_blend import Shot, blend_photos
+from texsr.pipeline.photo_plan import plan_photos
 from texsr.pipeline.resample import resize_rows
 from texsr.pipeline.simulation import (
     MAX_PHOTO_PX,
@@ -29,7 +29,7 @@ from texsr.pipeline.simulation import (
     Simulated,
     SimulateSettings,
 )
-from texsr.pipeline.studio import Shows, Studio
+from texsr.pipeline.studio import Studio
 from texsr.pipeline.texture_plane import TexturePlane, bands, with_gutter
 from texsr.pipeline.viewpoints import around, px_per_texel
 
@@ -38,17 +38,6 @@ Progress = Callable[[str, int, int], None]
 
 GUTTER_TX = 16
 BAND_TEXELS = 1 << 18  # of a low atlas: `scale`² as many are read for them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlannedPhoto:
-    """A photo to take, and from which stream its faults are drawn."""
-
-    camera: Camera
-    rng: np.random.Generator
-    lighting: Lighting | None
-    shows: Shows = Shows.SURFACE
-    said: Camera | None = None  # the camera that is written; None: the true one, miscalibrated
 
 
 def simulate(
@@ -102,7 +91,7 @@ def simulate_surface(
         write_image(part / "truth" / "mask.png", ImageKind.PNG, mask)
         paint = with_gutter(truth, covered, gutter_tx=GUTTER_TX)
         studio = Studio(surface, paint, settings)
-        write_photos(studio, cameras, part / "capture", settings, rng, tell)
+        decoys = write_photos(studio, cameras, part / "capture", settings, rng, tell)
         if settings.atlas is LowAtlas.BAKED:
             shots = [(camera, studio.ideal(camera)) for camera in cameras]
             low = _baked(surface, shots, low_size, settings.scale)
@@ -119,6 +108,7 @@ def simulate_surface(
         photo_size_px=cameras[0].width_px,
         px_per_texel=px_per_texel(surface.mesh, surface.charts, cameras, size_tx=(height, width)),
         share_covered=float(covered.mean()),
+        decoys=decoys,
     )
 
 
@@ -158,11 +148,15 @@ def write_photos(
     settings: SimulateSettings,
     rng: np.random.Generator,
     progress: Progress | None = None,
-) -> None:
-    """Write the photos of a capture, their masks where wanted, and the cameras as calibrated."""
+) -> tuple[str, ...]:
+    """Write the photos of a capture, their masks where wanted, and the cameras as calibrated.
+
+    Returns:
+        The names of the photos that are decoys.
+    """
     tell = progress or _silent
     views: list[tuple[str, Camera]] = []
-    plan = plan_photos(studio.surface, cameras, settings, rng)
+    plan = plan_photos(studio.surface.mesh, cameras, settings, rng)
     for index, photo in enumerate(plan):
         tell("photos", index, len(plan))
         name = f"{index:03d}"
@@ -178,61 +172,7 @@ def write_photos(
         beside = [(f"images/{name}", camera) for name, camera in views]
         write_transforms(capture / "transforms.json", beside, radial_k1=settings.radial_k1)
     tell("photos", len(plan), len(plan))
-
-
-def plan_photos(
-    surface: TexturedMesh,
-    cameras: Sequence[Camera],
-    settings: SimulateSettings,
-    rng: np.random.Generator,
-) -> list[PlannedPhoto]:
-    """Give each camera its light, and stand decoys among them.
-
-    Args:
-        surface: what is photographed.
-        cameras: of the honest photos, in their order.
-        settings: light and number of decoys.
-        rng: the honest photos draw from its first children, whatever else is asked for.
-    """
-    *own_rngs, shared = rng.spawn(len(cameras) + 1)
-    strengths = {name: getattr(settings, name) for name in ("shading", "flash", "highlight")}
-    light = Lighting.drawn(shared, **strengths) if any(strengths.values()) else None
-
-    def planned(camera: Camera, own_rng: np.random.Generator) -> PlannedPhoto:
-        moved = light
-        if light is not None and settings.moving_lamp:
-            moved = light.with_lamp_moved(own_rng.spawn(1)[0])
-        return PlannedPhoto(camera=camera, rng=own_rng, lighting=moved)
-
-    plan = [planned(camera, own) for camera, own in zip(cameras, own_rngs, strict=True)]
-    if settings.decoys == 0:
-        return plan
-    elsewhere = around(
-        surface.mesh,
-        shared,
-        num_views=settings.decoys,
-        field_of_view_deg=settings.field_of_view_deg,
-        max_elevation_deg=settings.max_elevation_deg,
-    )
-    for camera, own in zip(elsewhere, shared.spawn(settings.decoys), strict=True):
-        honest = planned(camera.scaled(float(cameras[0].width_px)), own)
-        decoy = _misled(honest, cameras, shared)
-        plan.insert(int(shared.integers(len(plan), endpoint=True)), decoy)
-    return plan
-
-
-def _misled(
-    photo: PlannedPhoto, cameras: Sequence[Camera], rng: np.random.Generator
-) -> PlannedPhoto:
-    """Make a decoy: another texture, nothing at all, or what another camera sees."""
-    match rng.integers(3):
-        case 0:
-            return replace(photo, shows=Shows.OTHER_TEXTURE)
-        case 1:
-            return replace(photo, shows=Shows.NOTHING)
-        case _:
-            other = cameras[int(rng.integers(len(cameras)))]
-            return replace(photo, camera=other, said=photo.camera)
+    return tuple(name for (name, _), photo in zip(views, plan, strict=True) if photo.misleads)
 
 
 def write_capture_mesh(surface: TexturedMesh, low: Stored, capture: Path) -> None:

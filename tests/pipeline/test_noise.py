@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scenes import look_at
+from tests.scenes import Shape, look_at, make_surface
+from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.noise import (
     color_drift,
     defocus,
     jpeg_bytes,
+    misbuilt,
     miscalibrated,
     noise_picture,
     sensor_noise,
@@ -94,3 +96,30 @@ def test_miscalibration_moves_projections_by_what_is_asked_for():
     assert np.std(np.concatenate(offsets)) == pytest.approx(0.3, rel=0.15)
     exact = miscalibrated(camera, seed(), error_px=0.0, distance=away)
     np.testing.assert_allclose(exact.cam_from_world, camera.cam_from_world, atol=1e-12)
+
+
+def test_a_wrong_mesh_is_off_by_at_most_its_share_and_smoothly():
+    mesh, _ = make_surface(Shape.SPHERE, subdivisions=12)
+    wrong = misbuilt(mesh, seed(), share=0.01)
+    assert wrong.faces is mesh.faces
+    offset = wrong.vertices - mesh.vertices
+    outward = mesh.vertices / np.linalg.norm(mesh.vertices, axis=1, keepdims=True)
+    height = (offset * outward).sum(axis=1)
+    diagonal = np.linalg.norm(np.ptp(mesh.vertices, axis=0))
+    assert np.abs(height).max() == pytest.approx(0.01 * diagonal, rel=0.02)
+    assert np.linalg.norm(offset - height[:, None] * outward, axis=1).max() < 0.002 * diagonal
+    a, b, _ = height[mesh.faces].T
+    assert np.corrcoef(a, b)[0, 1] > 0.5
+    assert (misbuilt(mesh, seed(), share=0.0).vertices == mesh.vertices).all()
+
+
+def test_vertices_at_one_place_stay_together():
+    mesh, _ = make_surface(Shape.CUBE, subdivisions=3)
+    split = Mesh(
+        vertices=mesh.vertices[mesh.faces.reshape(-1)],
+        faces=np.arange(mesh.faces.size, dtype=np.int32).reshape(-1, 3),
+    )
+    wrong = misbuilt(split, seed(), share=0.01).vertices
+    whole = misbuilt(mesh, seed(), share=0.01).vertices[mesh.faces.reshape(-1)]
+    np.testing.assert_allclose(wrong, whole, atol=1e-12)
+    assert np.abs(wrong - split.vertices).max() > 0.01
