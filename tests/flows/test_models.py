@@ -374,3 +374,27 @@ def test_freshness_is_told_without_loading_pytorch():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_default_network_runs_from_its_file(shipped, capture, tmp_path):
+    made = ARCHITECTURES["texsr"]()
+    config = made.config()
+    write_checkpoint(
+        shipped / "fast.safetensors",
+        Checkpoint(
+            architecture="texsr",
+            config=asdict(config),
+            weights=made.network(config).state_dict(),
+            facts=FACTS,
+        ),
+    )
+    table = answer("models")["models"]["fast"]
+    assert table["scales"] == list(config.scales)
+    assert table["parameters"] > 10_000
+    assert answer("plan", capture, "--model", "fast", "--scale", config.scales[0])["atlases"]
+    work = tmp_path / "work"
+    work.mkdir()
+    settings = RunSettings(model="fast", device="cpu", scale=config.scales[0])
+    done = sharpen(load_capture(capture), settings, work)
+    assert done.record.model == "fast"
+    assert int(done.textures[0].max()) > 0

@@ -213,10 +213,22 @@ def test_another_architecture_is_refused():
     assert "'texsr' or 'tiny'" in error.expected
 
 
-def test_the_shipped_architecture_is_in_the_table():
+def test_the_default_network_comes_through_its_file(tmp_path):
     found = ARCHITECTURES["texsr"]()
-    config = asdict(found.config())
-    assert asdict(configure(found.config, config, "x")) == config, "plain values only"
+    config = found.config()
+    network = found.network(config)
+    checkpoint = Checkpoint(
+        architecture="texsr", config=asdict(config), weights=network.state_dict(), facts={}
+    )
+    write_checkpoint(tmp_path / "fast.safetensors", checkpoint, dtype=torch.float32)
+    back = read_checkpoint(tmp_path / "fast.safetensors")
+    assert configure(found.config, back.config, "x") == config
+    upscaler = load_upscaler("fast", shipped=tmp_path)
+    assert isinstance(upscaler, Upscaler)
+    assert upscaler.name == "fast"
+    low, scale = torch.rand(1, 3, 8, 9), upscaler.scales[0]
+    expected = found.upscaler(network.eval(), "x")(low, None, scale)
+    torch.testing.assert_close(upscaler(low, None, scale).high, expected.high)
 
 
 @pytest.mark.parametrize("name", ["gain", "mean", "norm.running_var", "norm.num_batches_tracked"])
