@@ -113,7 +113,7 @@ def capture_tiles(
         ((made.low[None], made.references) for _, _, made in chosen), settings.scale
     )
     for core, padded, made in chosen:
-        yield _packed(core, padded, made, np.asarray(truth), crispness, settings)
+        yield packed(core, padded, made, np.asarray(truth), crispness, settings)
 
 
 def _corners(size: tuple[int, int], side: int, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -142,7 +142,7 @@ def _prepared(
             yield core, padded, made
 
 
-def _packed(
+def packed(
     core: Region,
     padded: Region,
     made: TileInput,
@@ -150,6 +150,16 @@ def _packed(
     crispness: float,
     settings: PackSettings,
 ) -> Pack:
+    """Measure the references of a prepared tile, and pack its core.
+
+    Args:
+        core: the low texels to pack.
+        padded: the low texels prepared, `core` and its context.
+        made: what was prepared.
+        truth: the whole high atlas.
+        crispness: of the capture.
+        settings: how many references to pack, and the scale.
+    """
     low = made.low[None]
     assert made.references is not None
     base = enlarge_faithfully(low, settings.scale)
