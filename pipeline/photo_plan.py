@@ -74,7 +74,7 @@ def _misled(
     photo: PlannedPhoto, cameras: Sequence[Camera], rng: np.random.Generator
 ) -> PlannedPhoto:
     """Make a decoy: another texture, nothing at all, or what another camera sees."""
-    match rng.integers(3):
+    match int(rng.integers(3)):
         case 0:
             return replace(photo, shows=Shows.OTHER_TEXTURE)
         case 1:
