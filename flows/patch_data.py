@@ -6,7 +6,7 @@ as those of captures are (`texsr.flows.training_data`), and read the same way.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -38,9 +38,9 @@ REDUCED_ODDS = 0.6
 class PictureSettings:
     """What to make of a folder of pictures."""
 
-    pack: PackSettings = PackSettings()
+    pack: PackSettings = field(default_factory=PackSettings)
     """Size of a tile and how many references it holds; its `tiles` is not used."""
-    patch: PatchSettings = PatchSettings()
+    patch: PatchSettings = field(default_factory=PatchSettings)
     """How photos are made; `side_tx` and `scale` are those of the pack."""
     artwork_odds: float = 0.15
     """That a picture is drawn instead of read."""
@@ -121,7 +121,7 @@ def _crops(
         if barren > 8 * (len(pictures) + 4):
             raise CaptureError(
                 "training pictures",
-                found=f"no crop of {side} px in {len(pictures)} pictures that reducing would change",
+                found=f"{len(pictures)} pictures without a crop of {side} px that reducing changes",
                 expected="pictures with fine detail",
                 remedy="add photographs or textures that are sharp at full size",
             )
