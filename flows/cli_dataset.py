@@ -63,16 +63,16 @@ def refsr(
         texsr dataset refsr CUFED/train --json | jq .num_scenes
     """
     with answering(as_json=json) as answer:
-        from texsr.flows.datasets import refsr_dataset
         from texsr.flows.handles import encode
+        from texsr.flows.refsr_dataset import refsr_dataset
         from texsr.pipeline.refsr import RefsrLayout
 
         kind = None if layout is None else options.choose("--layout", layout, RefsrLayout.LISTED)
         with ProgressBars() as progress:
             found = refsr_dataset(folder, kind, out=out, scale=scale, progress=progress)
         text = (
-            f"{found.root}: {found.num_scenes} scenes ({found.layout}), "
-            f"{_span(found.num_references)} references each, truths of {_span(found.truth_px)} px, "
+            f"{found.root}: {_count(found.num_scenes, 'scene')} ({found.layout}), references each: "
+            f"{_span(found.num_references)}; truths of {_span(found.truth_px)} px, "
             f"references of {_span(found.reference_px)} px a side"
             + _validation_note(found.validation_only)
             + (f"\nwritten to {found.out}" if found.out else "")
@@ -111,7 +111,7 @@ def texture_maps(
         texsr dataset texture-maps vase bowl --out maps --references 4 --licence CC0-1.0
     """
     with answering(as_json=json) as answer:
-        from texsr.flows.datasets import texture_map_dataset
+        from texsr.flows.texture_map_dataset import texture_map_dataset
         from texsr.pipeline.dataset import TextureMapSettings
 
         settings = TextureMapSettings(
@@ -125,8 +125,8 @@ def texture_maps(
         tiles = [tile for one in made.maps for tile in one.tiles]
         num_references = sum(len(tile.references) for tile in tiles)
         text = (
-            f"{made.root}: {len(tiles)} tiles of {len(made.maps)} maps at x{made.scale}, "
-            f"{num_references / max(len(tiles), 1):.1f} references each"
+            f"{made.root}: {_count(len(tiles), 'tile')} of {_count(len(made.maps), 'map')} at "
+            f"x{made.scale}, references each: {num_references / max(len(tiles), 1):.1f}"
             + _validation_note(made.validation_only)
         )
         facts = {
@@ -214,6 +214,10 @@ def own(
             + ("" if made.roles_known else ROLES_UNKNOWN)
         )
         answer.give({"status": "done", "roles_known": made.roles_known, **encode(made)}, text)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _span(least_and_most: tuple[int, int]) -> str:

@@ -16,8 +16,8 @@ def for_validation_only(root: Path) -> bool:
     """Whether nothing may be trained on a folder: by where it lies, or by what it was made from."""
     if any(_lies_below(root, folder) for folder in VALIDATION_FOLDERS):
         return True
-    notes = (root / name for name in ("dataset.json", "manifest.json"))
-    return any(read_json(note).get("validation_only") is True for note in notes if note.is_file())
+    note = root / "dataset.json"
+    return note.is_file() and read_json(note).get("validation_only") is True
 
 
 def check_place(out: Path, sources: Sequence[Path]) -> Path:
