@@ -1,0 +1,189 @@
+"""What can make an image larger, under one roof: so that all are measured alike."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, final, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import UInt8, UInt16
+
+from texsr.flows.atlas_job import AtlasJob
+from texsr.flows.progress import Progress
+from texsr.flows.scene import Scene
+from texsr.flows.settings import RunSettings
+from texsr.flows.single_image import Network, enlarge
+from texsr.pipeline.capture import Capture
+from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.errors import SettingsError
+from texsr.pipeline.resample import resize
+from texsr.pipeline.stages.superresolve import Upscaler, check_scale, superresolve
+from texsr.pipeline.tile import plan_tiles
+
+Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
+
+REFERENCE_COUNTS = (1, 2, 4, 8)
+PARTS = {"geometry": "no geometry", "attention": "no attention", "parts": "no parts"}
+TILE_TX = 128  # of pictures without a surface, low texels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject:
+    """An image to make larger."""
+
+    name: str
+    low: Stored
+    scale: int
+    capture: Capture | None  # whose only atlas `low` is; None: a picture without a surface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Enlarged:
+    """What a method made of a subject."""
+
+    high: Stored  # may be a memory map
+    confidence: UInt8[np.ndarray, "_ _"] | None = None
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way to make an image larger."""
+
+    @property
+    def name(self) -> str:
+        """As tables call it; each has its own."""
+        ...
+
+    def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
+        """Do it; `work_dir` is empty and lasts as long as the answer is needed."""
+        ...
+
+
+@runtime_checkable
+class Ablatable(Protocol):
+    """An upscaler that can do without some of its parts."""
+
+    def ablated(self, name: str) -> Any:
+        """The upscaler without one of `PARTS`."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bicubic:
+    """Pillow's bicubic enlargement."""
+
+    name: str = "bicubic"
+
+    def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
+        """Enlarge; 8-bit images by Pillow itself, others by the same kernel."""
+        low = subject.low
+        height, width = low.shape[0] * subject.scale, low.shape[1] * subject.scale
+        if low.dtype == np.uint8 and low.shape[2] == 3:
+            return Enlarged(high=pillow_bicubic(low, height=height, width=width))
+        return Enlarged(
+            high=to_integer(resize(to_float(low), height=height, width=width), low.dtype)
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleImage:
+    """A network that looks at the low image alone."""
+
+    name: str
+    network: Network
+    device: str
+
+    def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
+        """Enlarge.
+
+        Raises:
+            SettingsError: the network has another scale.
+        """
+        if self.network.scale != subject.scale:
+            raise SettingsError(
+                self.name,
+                found=f"a network for x{self.network.scale}",
+                expected=f"one for x{subject.scale}, as {subject.name} needs",
+                remedy="give the weights for this scale",
+            )
+        tiled = subject.capture is not None
+        return Enlarged(high=enlarge(self.network, subject.low, self.device, tiled=tiled))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharpening:
+    """An upscaler of ours: with photos where the subject has some, else alone."""
+
+    name: str
+    upscaler: Upscaler
+    device: str
+    references: int | None = None  # None: as many as the upscaler wants
+
+    def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
+        """Sharpen as `texsr run` does.
+
+        Raises:
+            SettingsError: the upscaler cannot do this scale.
+        """
+        scale = check_scale(self.upscaler, subject.scale)
+        if subject.capture is None:
+            return Enlarged(high=self._alone(subject.low, scale))
+        settings = RunSettings(scale=scale, references=self.references, device=self.device)
+        scene = Scene(subject.capture, settings, progress)
+        high, origin, _ = AtlasJob(scene, 0, self.upscaler, scale, work_dir).run(self.device)
+        return Enlarged(high=high, confidence=origin[..., 1])
+
+    def _alone(self, low: Stored, scale: int) -> Stored:
+        """Enlarge a picture tile by tile, without references."""
+        color = torch.from_numpy(to_float(low[..., :3])).permute(2, 0, 1)  # 3 h w
+        high = np.empty((low.shape[0] * scale, low.shape[1] * scale, 3), low.dtype)
+        for tile in plan_tiles(
+            *low.shape[:2], size_tx=TILE_TX, overlap_tx=self.upscaler.overlap_tx
+        ):
+            part = color[(slice(None), *tile.padded.slices)].contiguous()
+            made, _, _ = superresolve(part, None, self.upscaler, scale, self.device)
+            core = tile.core.relative_to(tile.padded).scaled(scale)
+            rgb = made.permute(1, 2, 0).numpy()[core.slices]
+            high[tile.core.scaled(scale).slices] = to_integer(rgb, low.dtype)
+        return high
+
+
+def ablations(method: Sharpening) -> list[Sharpening]:
+    """Give a method without references, with 1, 2, 4 and 8 of them, and without each of its parts.
+
+    Counts beyond what its upscaler takes are left out: they would be the same again.
+    """
+    upscaler, name, device = method.upscaler, method.name, method.device
+    limit = upscaler.max_references
+    counts = [count for count in REFERENCE_COUNTS if limit is None or count <= limit]
+    made = [
+        Sharpening(
+            name=f"{name}, K = {count}" if count else f"{name}, no references",
+            upscaler=upscaler,
+            device=device,
+            references=count,
+        )
+        for count in (0, *counts)
+    ]
+    if isinstance(upscaler, Ablatable):
+        made += [
+            Sharpening(name=f"{name}, {words}", upscaler=upscaler.ablated(part), device=device)
+            for part, words in PARTS.items()
+        ]
+    return made
+
+
+def pillow_bicubic(
+    color: UInt8[np.ndarray, "_ _ 3"], *, height: int, width: int
+) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Resize with Pillow, which the field's low images and baselines are made with.
+
+    It differs from `texsr.pipeline.resample` by rounding to 8 bits between rows and columns.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(color))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
