@@ -6,7 +6,7 @@ as those of captures are (`texsr.flows.training_data`), and read the same way.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from texsr.pipeline.color import to_float
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.images import read_image
 from texsr.pipeline.references import Warped
+from texsr.pipeline.stages.select import MIN_TRUST, MIN_TRUST_SHARE
 from texsr.pipeline.tile import Region
 
 CROPS_PER_PICTURE = 4
@@ -85,7 +86,7 @@ def _pack(patch: Patch, settings: PackSettings) -> Pack:
         covered=np.ones(patch.truth.shape[1:], bool),
         seen=(references.weight > 0).any(1)[0].numpy(),
     )
-    crispness = measure_crispness([(patch.low[None], references)], settings.scale)
+    crispness = measure_crispness([(patch.low[None], _trusted(references))], settings.scale)
     truth = np.rint(patch.truth.permute(1, 2, 0).numpy() * np.float32(255))
     return packed(padded.grown(-CONTEXT_TX), padded, made, truth, crispness, settings)
 
@@ -100,6 +101,16 @@ def _warped(patch: Patch) -> Warped:
         prior=torch.zeros(1, 0, 2, *low),
         trust=torch.zeros(1, 0),
     )
+
+
+def _trusted(references: Warped) -> Warped | None:
+    """Leave out what a run would not choose; None where nothing is left."""
+    trust = references.trust[0]
+    if not len(trust):
+        return None
+    kept = trust >= max(MIN_TRUST, MIN_TRUST_SHARE * float(np.median(trust.numpy())))
+    parts = {part.name: getattr(references, part.name)[:, kept] for part in fields(references)}
+    return Warped(**parts) if bool(kept.any()) else None
 
 
 def _crops(

@@ -12,15 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from torch import Tensor
+from torch.nn import functional
 
 from texsr.models.alignment import TileReferences, compare
 from texsr.models.degradation import as_bytes, smooth_field
 from texsr.models.photography import (
     MARGIN_TX,
     PhotoSettings,
-    Sight,
+    Returned,
     draw_shoot,
     happens,
     photograph,
@@ -28,6 +29,10 @@ from texsr.models.photography import (
 from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.smoothing import blur
 
+MIN_WEIGHT = 1e-3  # below this a view says nothing
+FEATHER_START_TX = 1.5  # low texels from what is hidden to where a view's weight begins
+FEATHER_TX = (1.5, 3.0)  # low texels over which it grows, at an edge of the object
+HANDOVER_TX, HANDOVER_ODDS = 16.0, 0.3  # the same where the choice of views changes, and how often
 TRUST_BAND_TX, TRUST_WINDOW_TX = 3.0, 12.0  # low texels
 OCCLUDER_SHARE = (0.02, 0.2)  # of the patch
 SMALLEST_OCCLUDER_TX = 12.0  # high texels
@@ -45,6 +50,8 @@ class PatchSettings:
     """Fewest and most; many are likelier than few."""
     photo: PhotoSettings = field(default_factory=PhotoSettings)
     """How photos depart from the picture."""
+    hidden_odds: float = 0.75
+    """That a view does not see all of the patch."""
     occluder_odds: float = 0.2
     """That something stands in a view's way where it is taken to see the patch."""
     irrelevant_odds: float = 0.07
@@ -80,6 +87,12 @@ class Patch(NamedTuple):
     references: PatchReferences | None  # None: there are none
 
 
+class _Sight(NamedTuple):
+    color: Float32[Tensor, "3 H W"]  # 0 where the weight is 0
+    weight: Float32[Tensor, "H W"]
+    prior: Float32[Tensor, "2 h w"]  # 0 where hidden
+
+
 def draw_patch(
     source: Float32[Tensor, "3 S S"],
     others: Sequence[Float32[Tensor, "3 S S"]],
@@ -105,13 +118,13 @@ def draw_patch(
     pictures = others or (source.flip(1, 2).transpose(1, 2),)
     shoot = draw_shoot(rng, settings.source_side_tx, settings.photo)
     astray = happens(rng, settings.all_irrelevant_odds)
-    grid = settings.side_tx, settings.scale
-    sights: list[Sight] = []
+    sights: list[_Sight] = []
     for _ in range(count):
         other = pictures[int(rng.integers(len(pictures)))]
         irrelevant = happens(rng, settings.irrelevant_odds) or astray
         shown = other if irrelevant else _occluded(source, other, rng, settings.occluder_odds)
-        sights.append(photograph(shown, grid, rng, shoot, settings.photo))
+        photo = photograph(shown, rng, shoot, settings.photo)
+        sights.append(_seen_in_part(photo, rng, settings))
     return Patch(low, truth, _together(low, sights, settings.scale))
 
 
@@ -129,7 +142,46 @@ def _occluded(
     return torch.lerp(source, other, (0.5 + (plane - bar) * reach).clamp(0.0, 1.0))
 
 
-def _together(low: Float32[Tensor, "3 h w"], sights: list[Sight], scale: int) -> PatchReferences:
+def _seen_in_part(photo: Returned, rng: np.random.Generator, settings: PatchSettings) -> _Sight:
+    weight, seen = _visibility(rng, settings)
+    prior = torch.tensor([photo.cosine, photo.px_per_texel])[:, None, None] * seen
+    return _Sight(photo.color * (weight > 0), weight, prior)
+
+
+def _visibility(
+    rng: np.random.Generator, settings: PatchSettings
+) -> tuple[Float32[Tensor, "H W"], Bool[Tensor, "h w"]]:
+    """Draw the weight of a view on the high texels, and which low texels it sees."""
+    side, scale = settings.side_tx, settings.scale
+    handed_over = happens(rng, HANDOVER_ODDS)
+    ramp = HANDOVER_TX if handed_over else float(rng.uniform(*FEATHER_TX))
+    if not happens(rng, settings.hidden_odds):
+        return torch.ones(side * scale, side * scale), torch.ones(side, side) > 0
+    inside = _half_plane(rng, side) if happens(rng, 0.5) else _blobs(rng, side)
+    weight = ((inside - FEATHER_START_TX) / ramp).clamp(0.0, 1.0)
+    high = functional.interpolate(
+        weight[None, None], scale_factor=scale, mode="bilinear", align_corners=False
+    )[0, 0]
+    return high * (high > MIN_WEIGHT), inside > 0
+
+
+def _half_plane(rng: np.random.Generator, side: int) -> Float32[Tensor, "h w"]:
+    """Distance in texels to a straight border, negative beyond it."""
+    angle = rng.uniform(0.0, 2.0 * math.pi)
+    place = torch.arange(side) + 0.5 - side / 2
+    across = place[None] * math.cos(angle) + place[:, None] * math.sin(angle)
+    return across + float(rng.uniform(-0.35, 0.4)) * side
+
+
+def _blobs(rng: np.random.Generator, side: int) -> Float32[Tensor, "h w"]:
+    """Distance to a curved border, to first order; negative beyond it."""
+    field = smooth_field(rng, 1, (side, side), float(rng.uniform(8.0, side)))[0]
+    field = field - torch.quantile(field, float(rng.uniform(0.15, 0.65)))
+    down, across = torch.gradient(field)
+    return field / torch.hypot(down, across).clamp_min(1e-4)
+
+
+def _together(low: Float32[Tensor, "3 h w"], sights: list[_Sight], scale: int) -> PatchReferences:
     color, weight, prior = (torch.stack(parts) for parts in zip(*sights, strict=True))
     tile = TileReferences(color, weight[:, None], prior, torch.ones(len(sights), 1, 1, 1))
     trust = _trust(low[None], tile, scale)

@@ -1,8 +1,9 @@
 """One photo of a flat patch: taken, and brought back to the texels that it shows.
 
 The photo lattice lies turned and foreshortened on the picture. What comes back is what a run's own
-resampling gives of a real photo, its errors included: the light differs, poses are a little off,
-and some of the patch is hidden.
+resampling gives of a real photo, its errors included: the light differs, and poses are a little
+off. What the photos of one patch have in common is drawn once, as one camera takes all photos of a
+capture.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Float32, Float64
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,10 +29,6 @@ from texsr.models.degradation import (
 MARGIN_TX = 32  # high texels of picture around a patch: what lenses and compression blocks reach
 FRAME_PX = 8  # of photo around the patch
 MIN_FINER = 1.15  # photo px per texel above which a photo is reduced before it is sampled
-MIN_WEIGHT = 1e-3  # below this a view says nothing
-FEATHER_START_TX = 1.5  # low texels from what is hidden to where a view's weight begins
-FEATHER_TX = (1.5, 3.0)  # low texels over which it grows, at an edge of the object
-HANDOVER_TX, HANDOVER_ODDS = 16.0, 0.3  # the same where the choice of views changes, and how often
 SHADED_ODDS, HIGHLIGHT_ODDS, RELIEF_ODDS = 0.67, 0.33, 0.35
 DEFOCUS_ODDS, MOTION_ODDS, SHARPENED_ODDS = 0.35, 0.3, 0.3
 RELIEF_TX = (6.0, 12.0, 24.0)  # high texels: sizes of bumps, each as steep as the others
@@ -77,8 +74,6 @@ class PhotoSettings:
     """Largest RMS error of where a photo is taken to show a texel."""
     offset_px: float = 0.4
     """Largest part of it that is one for the whole patch, either way on each axis."""
-    hidden_odds: float = 0.75
-    """That a view does not see all of the patch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,12 +87,12 @@ class Shoot:
     slopes: Float32[Tensor, "2 S S"] | None  # of the surface's bumps; None: it has none
 
 
-class Sight(NamedTuple):
-    """What a photo gives of a patch."""
+class Returned(NamedTuple):
+    """A photo, brought back to the patch."""
 
-    color: Float32[Tensor, "3 H W"]  # 0 where the weight is 0
-    weight: Float32[Tensor, "H W"]
-    prior: Float32[Tensor, "2 h w"]  # cosine, photo px per high texel; 0 where hidden
+    color: Float32[Tensor, "3 H W"]
+    cosine: float
+    px_per_texel: float  # high texels; both axes together
 
 
 class _View(NamedTuple):
@@ -124,31 +119,23 @@ def draw_shoot(rng: np.random.Generator, source_side_tx: int, settings: PhotoSet
 
 
 def photograph(
-    shown: Float32[Tensor, "3 S S"],
-    grid: tuple[int, int],
-    rng: np.random.Generator,
-    shoot: Shoot,
-    settings: PhotoSettings,
-) -> Sight:
+    shown: Float32[Tensor, "3 S S"], rng: np.random.Generator, shoot: Shoot, settings: PhotoSettings
+) -> Returned:
     """Take a photo of a picture, and bring it back to the patch in the picture's middle.
 
     Args:
         shown: sRGB-encoded, [0, 1]; the patch with `MARGIN_TX` more on every side.
-        grid: low texels on a side of the patch, and high texels per low texel.
         rng: the same state gives the same photo.
         shoot: what the photos of the patch share.
         settings: how far photos depart from the picture.
     """
     side = shown.shape[1] - 2 * MARGIN_TX
     view = _draw_view(rng, shoot, settings)
-    photo = _taken(_in_relief(shown, rng, shoot, settings), view, side)
-    photo = _developed(
-        lit(photo, _draw_light(rng, photo.shape[1:], view, settings)), rng, shoot, settings
-    )
+    photo = _taken(_in_relief(shown, rng, shoot), view, side)
+    photo = lit(photo, _draw_light(rng, photo.shape[1:], view, settings))
+    photo = _developed(photo, rng, shoot, settings)
     color = _brought_back(photo, view, _misalignment(rng, shoot, side, settings))
-    weight, seen = _visibility(rng, grid, settings)
-    prior = torch.tensor([view.cosine, view.px_per_texel])[:, None, None] * seen
-    return Sight(color * (weight > 0), weight, prior)
+    return Returned(color, view.cosine, view.px_per_texel)
 
 
 def happens(rng: np.random.Generator, odds: float) -> bool:
@@ -168,9 +155,7 @@ def _draw_slopes(
     return slopes * (strength / float(slopes.square().mean().sqrt()))
 
 
-def _in_relief(
-    shown: Tensor, rng: np.random.Generator, shoot: Shoot, settings: PhotoSettings
-) -> Float32[Tensor, "3 S S"]:
+def _in_relief(shown: Tensor, rng: np.random.Generator, shoot: Shoot) -> Float32[Tensor, "3 S S"]:
     """Light the bumps of a surface from some side."""
     towards = rng.uniform(0.0, 2.0 * math.pi)
     if shoot.slopes is None:
@@ -294,36 +279,3 @@ def _misalignment(
     field = smooth_field(rng, 2, (side, side), length)
     field = field * (rms / float(field.square().sum(0).mean().sqrt()))
     return field.permute(1, 2, 0) + torch.from_numpy(offset.astype(np.float32))
-
-
-def _visibility(
-    rng: np.random.Generator, grid: tuple[int, int], settings: PhotoSettings
-) -> tuple[Float32[Tensor, "H W"], Bool[Tensor, "h w"]]:
-    """Draw the weight of a view on the high texels, and which low texels it sees."""
-    side, scale = grid
-    handed_over = happens(rng, HANDOVER_ODDS)
-    ramp = HANDOVER_TX if handed_over else float(rng.uniform(*FEATHER_TX))
-    if not happens(rng, settings.hidden_odds):
-        return torch.ones(side * scale, side * scale), torch.ones(side, side) > 0
-    inside = _half_plane(rng, side) if happens(rng, 0.5) else _blobs(rng, side)
-    weight = ((inside - FEATHER_START_TX) / ramp).clamp(0.0, 1.0)
-    high = functional.interpolate(
-        weight[None, None], scale_factor=scale, mode="bilinear", align_corners=False
-    )[0, 0]
-    return high * (high > MIN_WEIGHT), inside > 0
-
-
-def _half_plane(rng: np.random.Generator, side: int) -> Float32[Tensor, "h w"]:
-    """Distance in texels to a straight border, negative beyond it."""
-    angle = rng.uniform(0.0, 2.0 * math.pi)
-    place = torch.arange(side) + 0.5 - side / 2
-    across = place[None] * math.cos(angle) + place[:, None] * math.sin(angle)
-    return across + float(rng.uniform(-0.35, 0.4)) * side
-
-
-def _blobs(rng: np.random.Generator, side: int) -> Float32[Tensor, "h w"]:
-    """Distance to a curved border, to first order; negative beyond it."""
-    field = smooth_field(rng, 1, (side, side), float(rng.uniform(8.0, side)))[0]
-    field = field - torch.quantile(field, float(rng.uniform(0.15, 0.65)))
-    down, across = torch.gradient(field)
-    return field / torch.hypot(down, across).clamp_min(1e-4)
