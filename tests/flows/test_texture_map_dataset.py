@@ -126,6 +126,20 @@ def test_masked_photos_give_no_background(scene, root, tmp_path):
         assert not ((color[..., 0] == 255) & (color[..., 1] == 0)).any()
 
 
+def test_a_photo_whose_view_of_a_tile_is_masked_is_no_reference(scene, root, made, tmp_path):
+    views = [r.view for tile in made.maps[0].tiles for r in tile.references]
+    most_used = max(set(views), key=views.count)
+    masked = tmp_path / "masked"
+    shutil.copytree(root, masked)
+    corner = np.zeros((160, 160), np.uint8)
+    corner[:12, :12] = 255
+    (masked / "capture" / "masks").mkdir()
+    Image.fromarray(corner).save(masked / "capture" / "masks" / most_used)
+    again = texture_map_dataset([masked], tmp_path / "maps", SMALL)
+    left = {r.view for tile in again.maps[0].tiles for r in tile.references}
+    assert left == set(views) - {most_used}
+
+
 def test_tiles_off_the_mask_are_left_out(root, scene, tmp_path):
     capture = load_capture(root / "capture")
     truth, _ = read_image(root / "truth" / "atlas.png", where="truth")
