@@ -191,7 +191,7 @@ class _Look(nn.Module):
         self.place = nn.Conv2d(config.width, 2 * kept, 1)  # gain and offset for this place
         self.second = nn.Conv2d(kept, kept, 3, padding=1)
         self.consensus = nn.Conv2d(kept, kept, 1)
-        self.gathered = nn.Conv2d(kept, config.width, 1)
+        self.gathered = nn.Conv2d(kept, config.width, 1, bias=False)  # silence says nothing
         nn.init.zeros_(self.place.weight)
         nn.init.zeros_(self.place.bias)
 

@@ -1,0 +1,251 @@
+"""The default network: what holds for any weights, and that it can learn."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from texsr.models.alignment import Aligned, align
+from texsr.models.projection import Projection
+from texsr.models.resample import reduce
+from texsr.models.texsr import Attention, Texsr, TexsrConfig
+from texsr.models.texsr_upscaler import TexsrUpscaler, distinct
+from texsr.models.training import Batch, Trainer, TrainingSettings, one_cycle
+from texsr.pipeline.references import Warped
+
+SCALE, SIDE = 4, 24
+SMALL = TexsrConfig(width=8, prior_blocks=1, fusion_blocks=1, reference_width=6)
+
+
+def picture(seed: int) -> Tensor:
+    """1 3 H W: smooth noise with detail down to a few high texels."""
+    draw = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, SIDE * SCALE // 2, SIDE * SCALE // 2, generator=draw)
+    fine = torch.nn.functional.interpolate(coarse, scale_factor=2.0, mode="bicubic")
+    return (0.5 + 0.4 * (fine - 0.5)).clamp(0, 1)
+
+
+def warped(*photos: Tensor, weight: Tensor | None = None) -> Warped:
+    """Photos (1 3 H W) seen alike, or by a weight (k H W)."""
+    k, side = len(photos), photos[0].shape[-1]
+    seen = torch.ones(k, side, side) if weight is None else weight
+    return Warped(
+        color=torch.cat(photos)[None] * (seen[None, :, None] > 0),
+        weight=seen[None],
+        prior=torch.ones(1, k, 2, side // SCALE, side // SCALE),
+        trust=torch.ones(1, k),
+    )
+
+
+def noisy(truth: Tensor, seed: int, *, noise: float = 0.03) -> Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    return (truth * 0.9 + noise * torch.randn(truth.shape, generator=draw)).clamp(0, 1)
+
+
+def shaken(network: Texsr, seed: int = 0) -> Texsr:
+    """Give every parameter, the heads that start at zero too, something to do."""
+    draw = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=draw))
+    return network
+
+
+@pytest.fixture
+def truth() -> Tensor:
+    return picture(1)
+
+
+@pytest.fixture
+def upscaler() -> TexsrUpscaler:
+    torch.manual_seed(0)
+    return TexsrUpscaler(shaken(Texsr(SMALL)))
+
+
+def test_untrained_it_is_projection(truth):
+    torch.manual_seed(0)
+    low = reduce(truth, SCALE)
+    photos = warped(noisy(truth, 2), noisy(truth, 3))
+    own = TexsrUpscaler(Texsr(SMALL))(low, photos, SCALE)
+    plain = Projection()(low, photos, SCALE)
+    torch.testing.assert_close(own.high, plain.high, atol=2e-5, rtol=0)
+    torch.testing.assert_close(own.evidence, plain.evidence, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_shapes_and_ranges_for_any_number_of_references(upscaler, truth, count):
+    low = reduce(truth, SCALE)[..., :20, :17].contiguous()
+    photos = [noisy(truth, k)[..., : 20 * SCALE, : 17 * SCALE] for k in range(count)]
+    references = None
+    if photos:
+        references = Warped(
+            color=torch.cat(photos)[None],
+            weight=torch.ones(1, count, 80, 68),
+            prior=torch.ones(1, count, 2, 20, 17),
+            trust=torch.ones(1, count),
+        )
+    out = upscaler(low, references, SCALE)
+    assert out.high.shape == (1, 3, 80, 68)
+    assert 0 < float(out.confidence.min()) <= float(out.confidence.max()) <= 1
+    assert 0 <= float(out.evidence.min()) <= float(out.evidence.max()) <= 1
+    assert (count == 0) == (float(out.evidence.max()) == 0)
+
+
+def test_the_order_of_references_is_nothing(upscaler, truth):
+    low = reduce(truth, SCALE)
+    photos = [noisy(truth, k) for k in range(4)]
+    one = upscaler(low, warped(*photos), SCALE)
+    other = upscaler(low, warped(*reversed(photos)), SCALE)
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def test_a_reference_given_twice_is_given_once(upscaler, truth):
+    low = reduce(truth, SCALE)
+    first, second = noisy(truth, 1), noisy(truth, 2)
+    once, twice = warped(first, second), warped(first, second, first)
+    assert distinct(twice) == [0, 1]
+    for a, b in zip(upscaler(low, once, SCALE), upscaler(low, twice, SCALE), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def test_copies_differ_where_weights_do(truth):
+    seen = torch.ones(2, SIDE * SCALE, SIDE * SCALE)
+    seen[1, :10] = 0
+    assert distinct(warped(truth, truth, weight=seen)) == [0, 1]
+
+
+def test_where_a_reference_sees_nothing_it_changes_nothing(upscaler, truth):
+    low = reduce(truth, SCALE)
+    blind = torch.zeros(1, SIDE * SCALE, SIDE * SCALE)
+    alone = upscaler(low, None, SCALE)
+    unseen = upscaler(low, warped(noisy(truth, 1), weight=blind), SCALE)
+    torch.testing.assert_close(alone.high, unseen.high, atol=1e-5, rtol=0)
+    assert float(unseen.evidence.max()) < 1e-12
+
+
+def test_the_result_reduces_to_the_low_tile(upscaler, truth):
+    low = reduce(truth, SCALE)
+    high = upscaler(low, warped(noisy(truth, 1)), SCALE).high
+    inner = slice(8, -8)
+    back = reduce(high, SCALE)
+    torch.testing.assert_close(back[..., inner, inner], low[..., inner, inner], atol=2e-3, rtol=0)
+
+
+def test_gain_and_offset_of_a_photo_hardly_matter(truth):
+    torch.manual_seed(0)
+    own = TexsrUpscaler(Texsr(SMALL))
+    low, photo = reduce(truth, SCALE), noisy(truth, 1, noise=0.005)
+    plain = own(low, warped(photo), SCALE).high
+    bent = own(low, warped((photo * 0.75 + 20 / 255).clamp(0, 1)), SCALE).high
+    change = (plain - bent).abs().mean()
+    assert change < 0.2 * (plain - own(low, None, SCALE).high).abs().mean()
+
+
+def test_ablations_do_what_they_say(upscaler, truth):
+    low, photos = reduce(truth, SCALE), warped(noisy(truth, 1), noisy(truth, 2))
+    learned = upscaler(low, photos, SCALE)
+    for what in ("attention", "parts", "geometry"):
+        out = upscaler.ablated(what)(low, photos, SCALE)
+        assert what in upscaler.ablated(what).name
+        if what != "geometry":  # here all texels are seen alike already
+            assert float((out.high - learned.high).abs().max()) > 1e-5
+    with pytest.raises(KeyError):
+        upscaler.ablated("nothing")
+
+
+def test_attention_equals_its_literal_form():
+    from texsr.models.texsr import _softmax_with_none
+
+    logits = torch.randn(2, 3, 5, 4) * 20
+    none = torch.zeros(2, 1, 5, 4)
+    expected = torch.softmax(torch.cat([none, logits], dim=1), dim=1)[:, 1:]
+    torch.testing.assert_close(_softmax_with_none(logits), expected)
+
+
+def test_numbers_that_are_not_finite_give_way_to_projection(truth):
+    network = Texsr(SMALL)
+    with torch.no_grad():
+        next(network.prior.parameters()).fill_(float("nan"))
+    low, photos = reduce(truth, SCALE), warped(noisy(truth, 1))
+    out = TexsrUpscaler(network)(low, photos, SCALE)
+    torch.testing.assert_close(out.high, Projection()(low, photos, SCALE).high)
+
+
+def batch_of(truth: Tensor, *photos: Tensor) -> Batch:
+    low = reduce(truth, SCALE)
+    references = warped(*photos) if photos else None
+    return Batch(low, align(low, references, SCALE), truth, torch.ones_like(truth[:, :1]))
+
+
+def test_it_learns_one_tile_by_heart(truth):
+    torch.manual_seed(0)
+    trainer = Trainer(Texsr(SMALL), TrainingSettings(steps=150, rate=5e-3))
+    batch = batch_of(truth, noisy(truth, 1, noise=0.01))
+    losses = [trainer.step(batch, SCALE)["l1"] for _ in range(150)]
+    assert losses[-1] < 0.85 * losses[0]
+
+
+def test_a_good_reference_is_worth_decibels_after_a_short_fit(truth):
+    torch.manual_seed(0)
+    trainer = Trainer(Texsr(SMALL), TrainingSettings(steps=120, rate=5e-3))
+    for _ in range(60):
+        trainer.step(batch_of(truth), SCALE)
+        trainer.step(batch_of(truth, truth), SCALE)
+    own = TexsrUpscaler(trainer.network)
+    low, inner = reduce(truth, SCALE), slice(16, -16)
+    errors = [
+        ((own(low, references, SCALE).high - truth)[..., inner, inner] ** 2).mean()
+        for references in (None, warped(truth))
+    ]
+    assert 10 * np.log10(float(errors[0] / errors[1])) > 5
+
+
+def test_training_resumes_where_it_stopped(truth):
+    def trainer() -> Trainer:
+        torch.manual_seed(0)
+        return Trainer(Texsr(SMALL), TrainingSettings(steps=6))
+
+    batch = batch_of(truth, noisy(truth, 1))
+    whole = trainer()
+    for _ in range(6):
+        whole.step(batch, SCALE)
+    first = trainer()
+    for _ in range(3):
+        first.step(batch, SCALE)
+    rest = trainer()
+    rest.resume(first.state())
+    for _ in range(3):
+        rest.step(batch, SCALE)
+    for name, value in whole.averaged.items():
+        torch.testing.assert_close(value, rest.averaged[name])
+
+
+def test_a_batch_that_is_not_finite_changes_nothing(truth):
+    trainer = Trainer(Texsr(SMALL), TrainingSettings(steps=4))
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    bad = batch_of(truth)
+    told = trainer.step(bad._replace(truth=bad.truth * float("nan")), SCALE)
+    assert told["skipped"] == 1.0
+    for name, value in trainer.network.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+
+
+def test_the_rate_rises_once_and_falls():
+    rates = [one_cycle(step, 100) for step in range(100)]
+    top = rates.index(max(rates))
+    assert max(rates) == 1.0
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] < 0.03
+
+
+def test_every_mode_of_attention_runs_in_training():
+    torch.manual_seed(0)
+    truth = picture(4)
+    network = shaken(Texsr(SMALL))
+    aligned = align(reduce(truth, SCALE), warped(noisy(truth, 1)), SCALE)
+    assert isinstance(aligned, Aligned)
+    for mode in Attention:
+        out = network(reduce(truth, SCALE), aligned, SCALE, mode)
+        assert bool(torch.isfinite(out.high).all())
