@@ -113,6 +113,7 @@ def test_a_list_may_name_photos_that_cannot_be_used(scene, tmp_path):
     assert [photo.source for photo in made.photos] == ["000.png", "002.png", "003.png"]
 
 
+@pytest.mark.slow
 def test_the_real_shell_comes_out_as_the_validation_capture_was_made(shared, tmp_path):
     shell = shared / "captures" / "real" / "conch"
     if not shell.is_dir():
