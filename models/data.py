@@ -158,9 +158,11 @@ def _visibility(
     if not happens(rng, settings.hidden_odds):
         return torch.ones(side * scale, side * scale), torch.ones(side, side) > 0
     inside = _half_plane(rng, side) if happens(rng, 0.5) else _blobs(rng, side)
-    weight = ((inside - FEATHER_START_TX) / ramp).clamp(0.0, 1.0)
+    # The distance is a first-order one: what touches a hidden texel is found by looking.
+    touches = functional.max_pool2d((inside <= 0).float()[None], 3, stride=1, padding=1)
+    weight = ((inside - FEATHER_START_TX) / ramp).clamp(0.0, 1.0) * (1.0 - touches)
     high = functional.interpolate(
-        weight[None, None], scale_factor=scale, mode="bilinear", align_corners=False
+        weight[None], scale_factor=scale, mode="bilinear", align_corners=False
     )[0, 0]
     return high * (high > MIN_WEIGHT), inside > 0
 
@@ -202,6 +204,8 @@ def _trust(
         (plane - blur(plane * whole, TRUST_BAND_TX) / around) * whole
         for plane in (compared.photo, compared.atlas)
     )
-    pp, pa = (blur(part, TRUST_WINDOW_TX) for part in (photo * photo, photo * atlas))
+    pp, aa, pa = (
+        blur(part, TRUST_WINDOW_TX) for part in (photo * photo, atlas * atlas, photo * atlas)
+    )
     explained = (pa.clamp_min(0.0) ** 2 / (pp + 1e-9)).sum((1, 2, 3))
-    return (explained / (atlas * atlas).sum((1, 2, 3)).clamp_min(1e-9)).clamp(0.0, 1.0)
+    return (explained / aa.sum((1, 2, 3)).clamp_min(1e-9)).clamp(0.0, 1.0)
