@@ -16,7 +16,7 @@ References beyond those that see a tile are zeros.
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ from texsr.pipeline.tile import Region
 
 CONTEXT_TX = 16  # around a packed tile, so that its references are measured as in a run
 DETAIL_STEP = 0.5 / 127
+MAX_PHOTO_PX = 1280  # larger ones would be most of the time that a pack takes
 LEAST_COVERED = 0.35
 LEAST_SEEN = 0.3
 
@@ -89,9 +90,9 @@ def simulated_tiles(
 ) -> list[Pack]:
     """Photograph a textured mesh as people do, and pack tiles of the capture."""
     with tempfile.TemporaryDirectory() as scratch:
-        made = simulate(
-            mesh_path, Path(scratch) / "one", SimulateSettings.drawn(rng, settings.scale), rng
-        )
+        drawn = SimulateSettings.drawn(rng, settings.scale)
+        drawn = replace(drawn, max_photo_px=MAX_PHOTO_PX)
+        made = simulate(mesh_path, Path(scratch) / "one", drawn, rng)
         return list(capture_tiles(made.capture, made.truth / "atlas.png", settings, rng))
 
 

@@ -42,6 +42,8 @@ class SimulateSettings:
     """Photo pixels per truth texel, median over the surface; sets the photos' size."""
     photo_size_px: int | None = None
     """Side of the square photos; None: what `px_per_texel` asks for."""
+    max_photo_px: int = MAX_PHOTO_PX
+    """Photos are not made larger than this to sample the texels as wanted."""
     field_of_view_deg: float = 40.0
     """Across a photo."""
     max_elevation_deg: float = 60.0
@@ -137,6 +139,7 @@ class SimulateSettings:
             "num_photos": (1, 999),
             "px_per_texel": (0.01, 10.0),
             "photo_size_px": (MIN_PHOTO_PX, MAX_PHOTO_PX),
+            "max_photo_px": (MIN_PHOTO_PX, MAX_PHOTO_PX),
             "field_of_view_deg": (1.0, 120.0),
             "max_elevation_deg": (0.0, 90.0),
             "exposure": (0.0, 0.9),

@@ -22,7 +22,6 @@ from texsr.pipeline.photo_blend import Shot, blend_photos
 from texsr.pipeline.photo_plan import plan_photos
 from texsr.pipeline.resample import resize_rows
 from texsr.pipeline.simulation import (
-    MAX_PHOTO_PX,
     MIN_PHOTO_PX,
     CameraFile,
     LowAtlas,
@@ -136,8 +135,8 @@ def place_cameras(
     side = settings.photo_size_px
     if side is None:
         per_px = px_per_texel(surface.mesh, surface.charts, unit, size_tx=size_tx)
-        wanted = settings.px_per_texel / per_px if per_px > 0 else MAX_PHOTO_PX
-        side = int(np.clip(round(wanted), MIN_PHOTO_PX, MAX_PHOTO_PX))
+        wanted = settings.px_per_texel / per_px if per_px > 0 else settings.max_photo_px
+        side = int(np.clip(round(wanted), MIN_PHOTO_PX, settings.max_photo_px))
     return [camera.scaled(float(side)) for camera in unit]
 
 
