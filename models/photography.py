@@ -132,7 +132,8 @@ def photograph(
     side = shown.shape[1] - 2 * MARGIN_TX
     view = _draw_view(rng, shoot, settings)
     photo = _taken(_in_relief(shown, rng, shoot), view, side)
-    photo = lit(photo, _draw_light(rng, photo.shape[1:], view, settings))
+    _, height, width = photo.shape
+    photo = lit(photo, _draw_light(rng, (height, width), view, settings))
     photo = _developed(photo, rng, shoot, settings)
     color = _brought_back(photo, view, _misalignment(rng, shoot, side, settings))
     return Returned(color, view.cosine, view.px_per_texel)

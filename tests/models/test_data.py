@@ -61,7 +61,8 @@ def drawn(seed: int, settings: PatchSettings, reach: float = 6.0) -> Patch:
 
 def test_the_same_state_gives_the_same_patch():
     first, again, other = drawn(5, USUAL), drawn(5, USUAL), drawn(6, USUAL)
-    assert first.references is not None and again.references is not None
+    assert first.references is not None
+    assert again.references is not None
     for one, two in zip(first.references, again.references, strict=True):
         assert torch.equal(one, two)
     assert other.references is not None
@@ -118,7 +119,8 @@ def test_colour_is_zero_exactly_where_nothing_is_seen():
     assert 0.1 < float(blind.float().mean()) < 0.9
     assert torch.equal(blind, (references.color == 0).all(2))
     ramp = references.weight[(references.weight > 0) & (references.weight < 1)]
-    assert len(ramp) and float(ramp.min()) > 1e-3
+    assert len(ramp) > 0
+    assert float(ramp.min()) > 1e-3
     unseen = references.prior[:, :, 0] == 0
     assert torch.equal(unseen, references.prior[:, :, 1] == 0)
     assert not references.weight[:, :, 1::4, 1::4][unseen].any()
