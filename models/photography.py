@@ -62,7 +62,7 @@ class PhotoSettings:
     """Largest departure of the tone curve's exponent from 1."""
     shading: float = 0.35
     """Largest relative change of brightness from place to place."""
-    relief: float = 0.2
+    relief: float = 0.12
     """The same by small bumps, whose bright sides change with the light; RMS."""
     highlight: float = 0.6
     """Brightest reflection of a lamp."""
