@@ -49,7 +49,7 @@ class PackedTiles:
         """Give one tile."""
         pack, index = self.places[number]
         one = self.packs[pack]
-        return Pack(**{name: getattr(one, name)[index] for name in Pack.__slots__})
+        return Pack(**{name: np.asarray(getattr(one, name)[index]) for name in Pack.__slots__})
 
     def draw(self, rng: np.random.Generator, *, size: int, side_tx: int) -> Batch:
         """Draw a batch of crops, all with the same number of references."""
