@@ -126,7 +126,8 @@ class _Bench:
         self.pictures, self.progress = pictures, progress
         self.looks: Looks | None
         self.looks, about_looks = find_looks(settings.lpips, self.device)
-        self.notes = (about_looks, *(_about_parts(self.methods) if settings.ablations else ()))
+        self.held_out = settings.held_out
+        self.notes = [about_looks, *(_about_parts(self.methods) if settings.ablations else ())]
 
     def evaluate(self, readers: Mapping[str, Reader]) -> Evaluation:
         """Work through the subjects; what goes wrong with one is told in its rows."""
@@ -134,7 +135,7 @@ class _Bench:
         for name, read in readers.items():
             rows += self._subject(name, read, len(rows), len(readers) * len(self.methods))
         self.progress("evaluate", 1, 1)
-        return Evaluation(device=self.device, rows=tuple(rows), notes=self.notes)
+        return Evaluation(device=self.device, rows=tuple(rows), notes=tuple(self.notes))
 
     def _subject(self, name: str, read: Reader, done: int, total: int) -> Iterator[Row]:
         self.progress("evaluate", done, total)
@@ -143,6 +144,8 @@ class _Bench:
         except Exception as error:  # one capture that trips a fault costs no other
             yield Row(subject=name, method=None, figures=None, fault=_told(name, error))
             return
+        if self.held_out and trial.subject.capture is not None and trial.held_out is None:
+            self.notes.append(f"{name} has no photo that --held-out names.")
         for count, method in enumerate(self.methods, 1):
             try:
                 figures = self._measured(trial, method)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -12,7 +13,16 @@ from texsr.flows.handles import encode
 MOST_SECTIONS = 12  # subjects beyond it are told by their mean alone; JSON has them all
 
 Value = Callable[[Figures], float | None]
-Column = tuple[str, Value, int]  # title, how to look it up, digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One figure of the tables."""
+
+    title: str
+    value: Value
+    digits: int
+    meaning: str = ""  # what the legend says of it
 
 
 def _of(part: str, field: str) -> Value:
@@ -25,29 +35,61 @@ def _of(part: str, field: str) -> Value:
     return value
 
 
-COLUMNS: tuple[Column, ...] = (
-    ("PSNR-Y", _of("inside", "psnr_y"), 2),
-    ("SSIM-Y", _of("inside", "ssim_y"), 4),
-    ("PSNR-Y, crop 0", _of("crop_0", "psnr_y"), 3),
-    ("SSIM-Y, crop 0", _of("crop_0", "ssim_y"), 4),
-    ("PSNR-Y, crop 4", _of("crop_4", "psnr_y"), 3),
-    ("SSIM-Y, crop 4", _of("crop_4", "ssim_y"), 4),
-    ("LPIPS", lambda figures: figures.lpips, 4),
-    ("seam error", lambda figures: figures.seam_error, 2),
-    ("resolution", lambda figures: figures.resolution, 3),
-    ("confidence", lambda figures: figures.confidence, 2),
-    ("held-out", _of("held_out", "correlation"), 4),
-    ("held-out resolution", _of("held_out", "resolution"), 3),
-    ("s", lambda figures: figures.seconds, 1),
-    ("MiB", lambda figures: figures.peak_mb, 0),
-    ("GPU MiB", lambda figures: figures.gpu_mb, 0),
-)
-LEGEND = (
-    "PSNR-Y in dB and SSIM-Y on the texels of the mask, and on the whole image with 0 or 4 texels "
-    "cropped off; seam error in 1/255; resolution: share of Nyquist up to which at least half of "
-    "the truth's detail is shown rightly; confidence: rank correlation with the true error; "
-    "held-out: correlation of fine detail with photos that were not used, and the share of Nyquist "
-    "up to which the two are coherent; MiB: the most memory that the whole process held."
+def _scores(part: str, ending: str, digits: int, meaning: str) -> tuple[Column, Column]:
+    return (
+        Column(title=f"PSNR-Y{ending}", value=_of(part, "psnr_y"), digits=digits, meaning=meaning),
+        Column(title=f"SSIM-Y{ending}", value=_of(part, "ssim_y"), digits=4),
+    )
+
+
+COLUMNS = (
+    *_scores("inside", "", 2, "PSNR-Y (dB) and SSIM-Y: on the texels of the mask"),
+    *_scores("crop_0", ", crop 0", 3, "crop 0: on the whole image; off a mask the truth stands"),
+    *_scores("crop_4", ", crop 4", 3, "crop 4: the same less 4 texels along every border"),
+    Column(
+        title="LPIPS",
+        value=lambda figures: figures.lpips,
+        digits=4,
+        meaning="LPIPS: distance by looks, AlexNet 0.1",
+    ),
+    Column(
+        title="seam error",
+        value=lambda figures: figures.seam_error,
+        digits=2,
+        meaning="seam error: between the two sides of chart seams, 1/255",
+    ),
+    Column(
+        title="resolution",
+        value=lambda figures: figures.resolution,
+        digits=3,
+        meaning="resolution: share of Nyquist up to which half of the truth's detail is right",
+    ),
+    Column(
+        title="confidence",
+        value=lambda figures: figures.confidence,
+        digits=2,
+        meaning="confidence: its rank correlation with minus the true error",
+    ),
+    Column(
+        title="held-out",
+        value=_of("held_out", "correlation"),
+        digits=4,
+        meaning="held-out: correlation of fine detail with photos that were not used",
+    ),
+    Column(
+        title="held-out resolution",
+        value=_of("held_out", "resolution"),
+        digits=3,
+        meaning="held-out resolution: share of Nyquist up to which it is coherent with them",
+    ),
+    Column(title="s", value=lambda figures: figures.seconds, digits=1),
+    Column(
+        title="MiB",
+        value=lambda figures: figures.peak_mb,
+        digits=0,
+        meaning="MiB: the most memory that the whole process held meanwhile",
+    ),
+    Column(title="GPU MiB", value=lambda figures: figures.gpu_mb, digits=0),
 )
 
 
@@ -61,7 +103,7 @@ def markdown(evaluation: Evaluation) -> str:
         for subject, found in by_subject.items():
             parts += [f"## {subject}", _table({name: [one] for name, one in found.items()})]
     if by_subject:
-        parts.append(LEGEND)
+        parts.append("; ".join(_meanings(by_subject)) + ".")
     failed = [row for row in evaluation.rows if row.figures is None]
     faults = [f"- **failed**: {_place(row)}: {row.fault}" for row in failed]
     notes = [f"- {note}" for note in evaluation.notes]
@@ -103,55 +145,56 @@ def _means(by_subject: dict[str, dict[str, Figures]]) -> list[str]:
         gathered = {name: [found[name] for found in whole] for name in methods}
         parts += [f"## Mean of {len(whole)}", _table(gathered)]
     if len(by_subject) <= MOST_SECTIONS:
-        title, value, digits = next(column for column in COLUMNS if _known(column, by_subject))
+        first = next(column for column in COLUMNS if _known(column, by_subject))
         lines = [["", *methods]]
         lines += [
             [
                 subject,
-                *(_cell(value(found[name]) if name in found else None, digits) for name in methods),
+                *(_cell(first, [found[name]] if name in found else []) for name in methods),
             ]
             for subject, found in by_subject.items()
         ]
-        parts += [f"## {title} of each", _grid(lines)]
+        parts += [f"## {first.title} of each", _grid(lines)]
     return parts
 
 
+def _meanings(by_subject: dict[str, dict[str, Figures]]) -> list[str]:
+    known = [column for column in COLUMNS if _known(column, by_subject)]
+    return [column.meaning for column in known if column.meaning]
+
+
 def _known(column: Column, by_subject: dict[str, dict[str, Figures]]) -> bool:
-    return any(
-        column[1](one) is not None for found in by_subject.values() for one in found.values()
-    )
+    found = (one for figures in by_subject.values() for one in figures.values())
+    return any(column.value(one) is not None for one in found)
 
 
 def _table(found: dict[str, list[Figures]]) -> str:
     """Tell the means of each method; columns of which nothing is known are left out."""
-    lines: list[list[str]] = []
+    everything = [one for figures in found.values() for one in figures]
     kept = [
-        column
-        for column in COLUMNS
-        if any(column[1](one) is not None for figures in found.values() for one in figures)
+        column for column in COLUMNS if any(column.value(one) is not None for one in everything)
     ]
-    for name, figures in found.items():
-        cells = [_cell(_mean([value(one) for one in figures]), digits) for _, value, digits in kept]
-        lines.append([name, *cells])
-    return _grid([["method", *(title for title, _, _ in kept)], *lines])
+    lines = [
+        [name, *(_cell(column, figures) for column in kept)] for name, figures in found.items()
+    ]
+    return _grid([["method", *(column.title for column in kept)], *lines])
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Average; None where one is missing, for the others' mean would be that of another set."""
+def _cell(column: Column, figures: Sequence[Figures]) -> str:
+    """Tell a mean; nothing where one is missing, for the others' would be that of another set."""
+    values = [column.value(one) for one in figures]
     known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
-
-
-def _cell(value: float | None, digits: int) -> str:
-    if value is None:
+    if not known or len(known) < len(values):
         return ""
-    return "exact" if math.isinf(value) else f"{value:.{digits}f}"
+    mean = fmean(known)
+    return "exact" if math.isinf(mean) else f"{mean:.{column.digits}f}"
 
 
 def _grid(lines: list[list[str]]) -> str:
     first, *rest = lines
     ruled = [first, ["---"] + ["---:"] * (len(first) - 1), *rest]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in ruled)
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in ruled)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in escaped)
 
 
 def _place(row: Row) -> str:

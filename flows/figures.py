@@ -27,8 +27,8 @@ from texsr.pipeline.stages.measure import (
 )
 
 Mask = Bool[np.ndarray, "_ _"]
-Looks = Callable[[Stored, Stored, Mask | None], float]
-"""A distance by looks of an image from its truth, where a mask says."""
+Looks = Callable[[Stored, Stored, Mask | None], float | None]
+"""A distance by looks of an image from its truth, where a mask says; None: they are too small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,8 @@ def examine(trial: Trial, made: Enlarged, cost: Cost, looks: Looks | None) -> Fi
 
 def _resolution(high: Stored, truth: Stored, mask: Mask | None) -> float | None:
     where = np.ones(truth.shape[:2], bool) if mask is None else mask
-    planes = (luma_plane(image).astype(np.float32) for image in (high, truth))
-    spectra = compare_spectra(*planes, where)
+    image, answer = (luma_plane(one).astype(np.float32) for one in (high, truth))
+    spectra = compare_spectra(image, answer, where)
     return None if spectra is None else spectra.resolution
 
 

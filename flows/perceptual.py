@@ -64,7 +64,11 @@ def _from_file(path: Path) -> "Lpips":
 
 
 def _measuring(metric: "Lpips", device: str) -> Looks:
-    def looks(high: Stored, truth: Stored, mask: Mask | None) -> float:
+    from texsr.models.perceptual import LEAST_SIDE_PX
+
+    def looks(high: Stored, truth: Stored, mask: Mask | None) -> float | None:
+        if min(truth.shape[:2]) < LEAST_SIDE_PX:
+            return None
         weight = None
         if mask is not None:
             weight = torch.from_numpy(mask.astype(np.float32))[None, None].to(device)

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Complex128, Float32, Float64, Int64
 
 THRESHOLD = 0.5
 WINDOW_SIDES = (64, 32, 16)  # the first that finds enough windows is taken
@@ -147,10 +147,12 @@ def _tapered(
     return (cut - mean) * taper
 
 
-def _powers(a: np.ndarray, b: np.ndarray) -> Iterator[Float64[np.ndarray, "n s s"]]:
+def _powers(
+    a: Complex128[np.ndarray, "n s s"], b: Complex128[np.ndarray, "n s s"]
+) -> Iterator[Float64[np.ndarray, "n s s"]]:
     yield np.abs(a) ** 2
     yield np.abs(b) ** 2
-    yield (a * b.conj()).real
+    yield np.real(a * np.conj(b))
 
 
 def _ratio(over: Rings, under: Rings, *, alike: Bool[np.ndarray, " n"]) -> Rings:

@@ -10,7 +10,8 @@ The rules, so that figures can be compared:
 - The baseline is Pillow's bicubic enlargement of the low atlas, rounded to 8 bits.
 - The protocols of the papers on reference super-resolution score whole images instead, with 0 or 4
   texels cropped off every border (they are mixed in published tables, so both are told), and count
-  SSIM only where its window lies inside what is left.
+  SSIM only where its window lies inside what is left. Off an atlas's mask nothing is judged: the
+  truth stands there for every result.
 
 Everything works in bands of rows: nothing as large as the atlas is held beside it.
 """
@@ -102,7 +103,7 @@ def measure(high: Stored, truth: Stored, mask: Mask, *, low: Stored | None = Non
 
 
 def measure_protocols(high: Stored, truth: Stored, mask: Mask | None = None) -> ProtocolScores:
-    """Score an image by every rule at the top of this file; `mask` None: a picture without one.
+    """Score an image by every rule at the top; `mask` None: a picture, judged everywhere.
 
     Raises:
         CaptureError: the sizes differ, the mask is empty, or the image is too small to be cropped.
@@ -113,9 +114,11 @@ def measure_protocols(high: Stored, truth: Stored, mask: Mask | None = None) -> 
     inside, cropped = _Sums(), [_Sums() for _ in CROPS_TX]
     for rows in _bands(height, width):
         seen, core = _around(rows, height)
-        planes = _compared(luma_plane(high[seen]), luma_plane(truth[seen]), core)
+        image, answer = luma_plane(high[seen]), luma_plane(truth[seen])
         if mask is not None:
-            inside.add(*planes, mask[rows])
+            inside.add(*_compared(image, answer, core), mask[rows])
+            image = np.where(mask[seen], image, answer)
+        planes = _compared(image, answer, core)
         for sums, crop in zip(cropped, CROPS_TX, strict=True):
             kept, windows = (_frame(height, width, c, rows) for c in (crop, crop + SSIM_RADIUS))
             sums.add(*planes, kept, windows)
@@ -130,8 +133,7 @@ class _Sums:
     """What has been added up over the bands of one image."""
 
     def __init__(self) -> None:
-        self.squared = self.ssim = 0.0
-        self.count = self.num_windows = 0
+        self.squared, self.ssim, self.count, self.num_windows = 0.0, 0.0, 0, 0
 
     def add(self, squared: Plane, ssim: Plane, mask: Mask, windows: Mask | None = None) -> None:
         """Add the texels of a mask; `windows`: where the centres of SSIM windows may lie."""
