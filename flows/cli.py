@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from texsr.flows import cli_look, cli_make, cli_run, cli_serve
+from texsr.flows import cli_dataset, cli_evaluate, cli_look, cli_make, cli_run, cli_serve
 from texsr.flows.console import BAD_INPUT
 
 app = typer.Typer(
@@ -25,8 +25,10 @@ app.command("inspect")(cli_look.inspect)
 app.command()(cli_look.plan)
 app.command()(cli_look.preview)
 app.command()(cli_look.measure)
+app.command()(cli_evaluate.evaluate)
 app.command()(cli_make.simulate)
 app.command()(cli_make.unwrap)
+app.add_typer(cli_dataset.app, name="dataset")
 app.command()(cli_look.models)
 app.command()(cli_serve.serve)
 

@@ -266,7 +266,7 @@ def test_models_are_listed_with_what_they_do():
     assert facts["auto"] in facts["models"]
     assert {"bicubic", "projection"} <= set(facts["models"])
     said = call("models").stdout
-    assert all(text and text in said for text in facts["models"].values())
+    assert all(m["about"] and m["about"] in said for m in facts["models"].values())
 
 
 def test_help_shows_examples_for_every_command():
