@@ -71,15 +71,15 @@ class Ablatable(Protocol):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bicubic:
-    """Pillow's bicubic enlargement."""
+    """Pillow's bicubic enlargement, rounded once for atlases, as `measure` does."""
 
     name: str = "bicubic"
 
     def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
-        """Enlarge; 8-bit images by Pillow itself, others by the same kernel."""
+        """Enlarge; pictures by Pillow itself, as the field does."""
         low = subject.low
         height, width = low.shape[0] * subject.scale, low.shape[1] * subject.scale
-        if low.dtype == np.uint8 and low.shape[2] == 3:
+        if subject.capture is None:
             return Enlarged(high=pillow_bicubic(low, height=height, width=width))
         return Enlarged(
             high=to_integer(resize(to_float(low), height=height, width=width), low.dtype)
