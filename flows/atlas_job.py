@@ -12,6 +12,7 @@ from torch import Tensor
 
 from texsr.flows.calibration import Calibration, calibrate
 from texsr.flows.facts import Tally, atlas_record
+from texsr.flows.new_atlas import NewAtlas, create, discard, reduce_into, size_at
 from texsr.flows.scene import Scene
 from texsr.flows.tiles import TileInput, TileSource
 from texsr.pipeline.color import to_float, to_integer
@@ -21,7 +22,7 @@ from texsr.pipeline.seams import find_seams
 from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
 from texsr.pipeline.stages.plan import tile_size_tx
 from texsr.pipeline.stages.select import select
-from texsr.pipeline.stages.superresolve import Upscaler, superresolve
+from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superresolve
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
@@ -35,16 +36,27 @@ OFF, UNSEEN, INVENTED, TRANSFERRED, PHOTO_BACKED = range(5)
 
 @final
 class AtlasJob:
-    """One atlas of a scene."""
+    """One atlas of a scene.
+
+    It is made at `made_scale`, a scale of the upscaler's own, and where another one was asked for,
+    reduced to that when it is finished.
+    """
 
     def __init__(
-        self, scene: Scene, index: int, upscaler: Upscaler, scale: int, work_dir: Path
+        self, scene: Scene, index: int, upscaler: Upscaler, scale: float, work_dir: Path
     ) -> None:
+        """Take what is fixed for the atlas.
+
+        Raises:
+            SettingsError: the upscaler does not go as far as `scale`.
+        """
         self.scene, self.index, self.scale = scene, index, scale
         self.upscaler, self.work_dir = upscaler, work_dir
+        self.made_scale = native_scale(upscaler, scale)
         self.atlas = scene.capture.surface.atlases[index]
         self.low_shape = self.atlas.height_tx, self.atlas.width_tx
-        self.high_shape = self.low_shape[0] * scale, self.low_shape[1] * scale
+        self.made_shape = size_at(self.low_shape, self.made_scale)
+        self.high_shape = size_at(self.low_shape, scale)
         self.tally = Tally()
 
     def run(self, device: str) -> tuple[np.memmap, np.memmap, AtlasRecord]:
@@ -56,21 +68,24 @@ class AtlasJob:
         with scene.timed("select"):
             selection = select(calibration.views, calibration.covered, wanted)
         source = TileSource(
-            scene, self.index, self.scale, calibration, selection if wanted != 0 else None
+            scene, self.index, self.made_scale, calibration, selection if wanted != 0 else None
         )
         with scene.timed("fit"):
             self._fit(source)
-        high, origin = self._create()
+        new = create(self.work_dir, f"{self.index}", self.made_shape, self.atlas.stored)
         with scene.timed("superresolve"):
-            self._tiles(source, high, origin, device)
+            self._tiles(source, new, device)
         with scene.timed("bake"):
-            points = seam_points(find_seams(scene.capture.surface, self.index), *self.high_shape)
-            agree_across_seams(high, points, self.atlas.num_color)
+            self._bake_seams(new)
+        if self.made_shape != self.high_shape:
+            with scene.timed("reduce"):
+                new = self._reduce(new)
+                self._bake_seams(new)
         with scene.timed("measure"):
             record = atlas_record(
-                scene, self.index, high, self.tally, calibration, selection, self.scale
+                scene, self.index, new.color, self.tally, calibration, selection, self.scale
             )
-        return high, origin, record
+        return new.color, new.origin, record
 
     def num_references(self) -> int | None:
         """References a cell may use: what was asked for, within what the model wants."""
@@ -91,23 +106,18 @@ class AtlasJob:
         ):
             made = pool.map(source.prepare, full[step // 2 :: step])
             samples = ((one.low[None], one.references) for one in made if one and one.references)
-            self.upscaler = fitting.submit(self.upscaler.fitted, samples, self.scale).result()
+            self.upscaler = fitting.submit(self.upscaler.fitted, samples, self.made_scale).result()
 
-    def _create(self) -> tuple[np.memmap, np.memmap]:
-        channels = self.atlas.stored.shape[2]
-        high = np.memmap(
-            self.work_dir / f"high_{self.index}.raw",
-            dtype=self.atlas.stored.dtype,
-            mode="w+",
-            shape=(*self.high_shape, channels),
-        )
-        origin = np.memmap(
-            self.work_dir / f"origin_{self.index}.raw",
-            dtype=np.uint8,
-            mode="w+",
-            shape=(*self.high_shape, 2),
-        )
-        return high, origin
+    def _bake_seams(self, new: NewAtlas) -> None:
+        points = seam_points(find_seams(self.scene.capture.surface, self.index), *new.shape)
+        agree_across_seams(new.color, points, self.atlas.num_color)
+
+    def _reduce(self, made: NewAtlas) -> NewAtlas:
+        """Bring the finished atlas to the size that was asked for; the larger one goes."""
+        new = create(self.work_dir, f"{self.index}_reduced", self.high_shape, self.atlas.stored)
+        self.tally.counts = reduce_into(new, made, self.scene.progress).counts
+        discard(made)
+        return new
 
     def plan(self, calibration: Calibration) -> list[Tile]:
         """Cut the low atlas into tiles that leave the memory budget whole."""
@@ -115,52 +125,53 @@ class AtlasJob:
         seeing = sum(bool((view.weight > 0).any()) for view in calibration.views)
         size = settings.tile_size_tx or tile_size_tx(
             low_shape=self.low_shape,
-            scale=self.scale,
+            scale=self.made_scale,
             overlap_tx=upscaler.overlap_tx,
             bytes_per_texel=upscaler.bytes_per_texel(seeing),
             budget=settings.memory_mb * 2**20 // 2 // WORKERS,
         )
         return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=upscaler.overlap_tx))
 
-    def _tiles(self, source: TileSource, high: np.memmap, origin: np.memmap, device: str) -> None:
+    def _tiles(self, source: TileSource, new: NewAtlas, device: str) -> None:
         """Work through the tiles, as many at a time as there are cores (two at most)."""
         tiles = self.plan(source.calibration)
         self.tally.num_tiles = len(tiles)
-        bake = partial(self._bake, source, high, origin, device)
+        bake = partial(self._bake, source, new, device)
         with ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool:
             for number, level in enumerate(pool.map(bake, tiles)):
                 self.tally.add(level)
                 self.scene.progress("superresolve", number + 1, len(tiles))
 
     def _bake(
-        self, source: TileSource, high: np.memmap, origin: np.memmap, device: str, tile: Tile
+        self, source: TileSource, new: NewAtlas, device: str, tile: Tile
     ) -> UInt8[np.ndarray, "H W"]:
         """Make one tile and write its core; tiles own their texels, so none waits for another."""
         made = source.prepare(tile.padded)
-        core = tile.core.scaled(self.scale)
+        core = tile.core.scaled(self.made_scale)
         texels = self._background(tile.core)
         level = np.zeros((core.height, core.width), np.uint8)
         if made is not None:
             color, confidence, evidence = superresolve(
-                made.low, made.references, self.upscaler, self.scale, device
+                made.low, made.references, self.upscaler, self.made_scale, device
             )
-            inner = core.relative_to(tile.padded.scaled(self.scale))
+            inner = core.relative_to(tile.padded.scaled(self.made_scale))
             filled = fill_gutter(color.permute(1, 2, 0).numpy(), made.covered, inner)
             count = self.atlas.num_color
-            stored = to_integer(_channels(filled.color, count), high.dtype)
+            stored = to_integer(_channels(filled.color, count), new.color.dtype)
             np.copyto(texels[..., :count], stored, where=filled.near[..., None])
             level = _levels(made, evidence)[inner.slices]
             trusted = np.rint(confidence.numpy()[inner.slices] * 255.0).astype(np.uint8)
-            origin[core.slices] = np.stack([level, np.where(level > OFF, trusted, 0)], axis=-1)
-        high[core.slices] = texels
+            new.origin[core.slices] = np.stack([level, np.where(level > OFF, trusted, 0)], axis=-1)
+        new.color[core.slices] = texels
         return level
 
     def _background(self, core: Region) -> np.ndarray:
         """The stored atlas enlarged bicubically: colour off the charts, and alpha everywhere."""
         around = core.grown(BACKGROUND_OVERLAP_TX).intersected(self.atlas.region)
         low = to_float(self.atlas.stored[around.slices])
-        enlarged = resize(low, height=around.height * self.scale, width=around.width * self.scale)
-        inner = core.relative_to(around).scaled(self.scale)
+        height, width = size_at((around.height, around.width), self.made_scale)
+        enlarged = resize(low, height=height, width=width)
+        inner = core.relative_to(around).scaled(self.made_scale)
         return to_integer(enlarged[inner.slices], self.atlas.stored.dtype)
 
 

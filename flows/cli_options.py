@@ -16,7 +16,7 @@ CaptureArg = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture d
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the result goes.")]
 Scale = Annotated[
     float | None,
-    typer.Option(help="Texels per low texel and axis: 2 or 4. [default: capture.toml, or 4]"),
+    typer.Option(help="Texels per low texel and axis, 1.5 to 8. [default: capture.toml, or 4]"),
 ]
 Model = Annotated[str, typer.Option(help="auto, a name from `texsr models`, or a checkpoint file.")]
 Head = Annotated[str | None, typer.Option(help="An arbitrary-scale head, where the model has one.")]

@@ -42,6 +42,8 @@ def run(
 
         texsr run vase --scale 2 --exclude IMG_0042.jpg --out /data/sharp/vase
 
+        texsr run vase --scale 2.5
+
         texsr run vase --json | jq .share_photo_backed
     """
     with answering(as_json=json) as answer:

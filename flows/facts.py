@@ -44,7 +44,7 @@ def atlas_record(
     tally: Tally,
     calibration: Calibration,
     selection: Selection,
-    scale: int,
+    scale: float,
 ) -> AtlasRecord:
     """Gather what happened to one atlas."""
     surface = scene.capture.surface

@@ -10,6 +10,7 @@ from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import Calibration, calibrate
 from texsr.flows.facts import atlas_worth
 from texsr.flows.job import Job
+from texsr.flows.new_atlas import scratch_bytes
 from texsr.flows.progress import Progress, silent
 from texsr.flows.run import load
 from texsr.flows.scene import Scene
@@ -19,10 +20,11 @@ from texsr.pipeline.capture import Capture
 from texsr.pipeline.record import Worth
 from texsr.pipeline.stages.plan import AtlasPlan, RunPlan
 from texsr.pipeline.stages.select import select
-from texsr.pipeline.stages.superresolve import check_scale
+from texsr.pipeline.stages.superresolve import native_scale
 
 # Measured on two cores; a run that has them to itself comes within a factor of two.
 SECONDS_PER_TEXEL, SECONDS_PER_VIEW_TEXEL = 2e-6, 4e-7
+SECONDS_PER_REDUCED_TEXEL = 1e-7
 # Interpreter, PyTorch and ray caster, before any pixel.
 RESTING_MB = 400.0
 
@@ -34,11 +36,11 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
         TexsrError: as the run would.
     """
     capture = load(job, progress)
-    scale_wanted = job.settings.scale
+    scale = job.settings.scale
     if job.capture_scale and capture.scale is not None:
-        scale_wanted = capture.scale
+        scale = capture.scale
     upscaler = build_upscaler(job.settings.model)
-    scale = check_scale(upscaler, scale_wanted)
+    made_scale = native_scale(upscaler, scale)
     scene = Scene(capture, job.settings, progress)
     plans: list[AtlasPlan] = []
     seconds = 0.0
@@ -46,16 +48,17 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
         started = time.perf_counter()
         calibration = calibrate(scene, index)
         seconds += time.perf_counter() - started
-        plans.append(_plan_atlas(AtlasJob(scene, index, upscaler, scale, Path()), calibration))
-        texels = float(calibration.covered.mean()) * plans[-1].high_size_tx[0]
-        texels *= plans[-1].high_size_tx[1]
-        per_texel = SECONDS_PER_TEXEL + SECONDS_PER_VIEW_TEXEL * plans[-1].num_references
-        seconds += texels * per_texel
+        atlas = AtlasJob(scene, index, upscaler, scale, Path())
+        plans.append(_plan_atlas(atlas, calibration))
+        seconds += _seconds(atlas, calibration, plans[-1].num_references)
     atlases_mb = sum(atlas.stored.nbytes for atlas in capture.surface.atlases) / 1e6
+    disk = needed_bytes(capture, scale)
+    if made_scale != scale:
+        disk = max(disk, scratch_bytes(capture, scale, made_scale))
     return RunPlan(
         atlases=tuple(plans),
         peak_memory_mb=RESTING_MB + job.settings.memory_mb + atlases_mb,
-        disk_mb=needed_bytes(capture, scale) / 1e6,
+        disk_mb=disk / 1e6,
         seconds=seconds,
     )
 
@@ -65,6 +68,15 @@ def surface_worth(capture: Capture, scale: float, progress: Progress = silent) -
     sizes = [atlas.height_tx * atlas.width_tx for atlas in capture.surface.atlases]
     scene = Scene(capture, RunSettings(scale=scale), progress)
     return atlas_worth(calibrate(scene, int(np.argmax(sizes))), scale)
+
+
+def _seconds(job: AtlasJob, calibration: Calibration, num_references: int) -> float:
+    """Estimate the time of the tiles, which are worked on at the model's own scale."""
+    height, width = job.made_shape
+    texels = float(calibration.covered.mean()) * height * width
+    seconds = texels * (SECONDS_PER_TEXEL + SECONDS_PER_VIEW_TEXEL * num_references)
+    reduced = 0 if job.made_shape == job.high_shape else height * width
+    return seconds + reduced * SECONDS_PER_REDUCED_TEXEL
 
 
 def _plan_atlas(job: AtlasJob, calibration: Calibration) -> AtlasPlan:

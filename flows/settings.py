@@ -12,7 +12,8 @@ class RunSettings:
     """How to super-resolve a capture. The defaults are meant to be right."""
 
     scale: float = 4.0
-    """Texels per low texel and axis: 2 or 4."""
+    """Texels per low texel and axis, 1.5 to 8. A model that does not do it itself runs at its next
+    larger scale, and the finished atlas is reduced."""
     model: str = "auto"
     """`auto` (the best that is shipped for the device, else `projection`), a name from
     `texsr models`, or a checkpoint file. A name wins over a file of that name; ./NAME is the file.
@@ -42,7 +43,7 @@ class RunSettings:
                 "--scale",
                 found=f"{self.scale:g}",
                 expected=f"a number from {MIN_SCALE:g} to {MAX_SCALE:g}",
-                remedy="use 2 or 4",
+                remedy="use 4, or any other number in this range",
             )
         if self.tile_size_tx is not None and self.tile_size_tx < 16:
             raise SettingsError(

@@ -12,13 +12,14 @@ import numpy as np
 
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.model_choice import choose_device, shipped_folder, told_as_settings
+from texsr.flows.new_atlas import check_room
 from texsr.flows.progress import Progress, silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.models import load_upscaler
 from texsr.pipeline.capture import Capture, Finding, Severity
 from texsr.pipeline.record import AtlasRecord, RunRecord
-from texsr.pipeline.stages.superresolve import Upscaler, check_scale
+from texsr.pipeline.stages.superresolve import Upscaler, native_scale
 
 LOW_WORTH_PX = 0.3  # photo px per output texel below which little can be gained
 
@@ -38,17 +39,23 @@ def sharpen(
     work_dir: Path,
     progress: Progress = silent,
 ) -> Sharpened:
-    """Super-resolve every atlas of a capture.
+    """Super-resolve every atlas of a capture, at any scale up to the model's largest.
 
     Args:
         capture: what was loaded.
         settings: of the run.
         work_dir: an empty directory on a disk that holds the results.
         progress: told of each stage.
+
+    Raises:
+        SettingsError: the model, the device or the scale cannot be had.
+        OutputError: the disk has no room for what is made on the way.
     """
     device = choose_device(settings.device)
     upscaler = build_upscaler(settings.model, device)
-    scale = check_scale(upscaler, settings.scale)
+    scale, made_scale = settings.scale, native_scale(upscaler, settings.scale)
+    if made_scale != scale:
+        check_room(capture, scale, made_scale, work_dir)
     scene = Scene(capture, settings, progress)
     done = [
         AtlasJob(scene, index, upscaler, scale, work_dir).run(device)
@@ -68,7 +75,11 @@ def sharpen(
             version=version("texsr"),
             atlases=tuple(records),
             left_out=capture.left_out,
-            findings=capture.findings + tuple(worth_findings(records)),
+            findings=(
+                *capture.findings,
+                *scale_findings(upscaler.name, scale, made_scale),
+                *worth_findings(records),
+            ),
             timings_s=scene.timings_s,
         ),
     )
@@ -87,6 +98,17 @@ def build_upscaler(model: str, device: str = "auto") -> Upscaler:
     """
     with told_as_settings():
         return load_upscaler(model, device=choose_device(device), shipped=shipped_folder())
+
+
+def scale_findings(model: str, scale: float, made_scale: int) -> Iterator[Finding]:
+    """Tell where a model ran at another scale than the one asked for."""
+    if made_scale != scale:
+        yield Finding(
+            severity=Severity.INFO,
+            where=f"--scale {scale:g}",
+            text=f"made at x{made_scale}, the nearest scale of {model} that is larger, and reduced",
+            remedy="",
+        )
 
 
 def worth_findings(records: list[AtlasRecord]) -> Iterator[Finding]:

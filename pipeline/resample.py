@@ -5,7 +5,8 @@ reducing; taps beyond an edge are dropped and the rest renormalised. We keep flo
 never round, so the same operator serves as `down` in consistency and as its adjoint.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8, UInt16
@@ -14,6 +15,8 @@ from texsr.pipeline.color import to_float
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+Samples = Float32[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
 
 CUBIC_A = -0.5
 CUBIC_RADIUS = 2.0
@@ -53,6 +56,61 @@ def bicubic_matrix(size_in: int, size_out: int) -> "csr_array":
     )
 
 
+def area_matrix(size_in: int, size_out: int) -> "csr_array":
+    """Build the matrix that averages one axis over the stretch that each output sample stands for.
+
+    Returns:
+        float32, size_out x size_in; each row sums to one.
+    """
+    from scipy.sparse import csr_array
+
+    ratio = size_in / size_out
+    start = np.arange(size_out) * ratio
+    stop = start + ratio
+    first = start.astype(np.int64)
+    taps = first[:, None] + np.arange(int(np.ceil(ratio)) + 1)  # o k
+    weight = np.minimum(taps + 1, stop[:, None]) - np.maximum(taps, start[:, None])
+    kept = (weight > 1e-9) & (taps < size_in)
+    weight = np.where(kept, weight, 0.0)
+    weight /= weight.sum(axis=1, keepdims=True)
+    rows = np.broadcast_to(np.arange(size_out)[:, None], taps.shape)
+    return csr_array(
+        (weight[kept].astype(np.float32), (rows[kept], taps[kept])), shape=(size_out, size_in)
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Resampling:
+    """A separable map between images of two sizes, applied to some output rows at a time."""
+
+    down: "csr_array"  # H h
+    across: "csr_array"  # W w
+
+    @classmethod
+    def bicubic(cls, size_in: tuple[int, int], size_out: tuple[int, int]) -> "Resampling":
+        """As `bicubic_matrix`; sizes are height and width."""
+        down, across = map(bicubic_matrix, size_in, size_out)
+        return cls(down=down, across=across)
+
+    @classmethod
+    def area(cls, size_in: tuple[int, int], size_out: tuple[int, int]) -> "Resampling":
+        """As `area_matrix`; sizes are height and width."""
+        down, across = map(area_matrix, size_in, size_out)
+        return cls(down=down, across=across)
+
+    def needed(self, rows: slice) -> slice:
+        """Give the input rows that some output rows are made of."""
+        taps = self.down[rows].indices
+        return slice(int(taps.min()), int(taps.max()) + 1)
+
+    def apply(
+        self, band: Float32[np.ndarray, "b w c"], rows: slice
+    ) -> Float32[np.ndarray, "r W c"]:
+        """Give output rows from the band of input rows that they need."""
+        return apply_separable(self.down[rows][:, self.needed(rows)], self.across, band)
+
+
 def resize(
     image: Float32[np.ndarray, "h w c"], *, height: int, width: int
 ) -> Float32[np.ndarray, "H W c"]:
@@ -61,7 +119,7 @@ def resize(
 
 
 def resize_rows(
-    image: Float32[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"],
+    image: Samples,
     *,
     height: int,
     width: int,
@@ -75,12 +133,9 @@ def resize_rows(
         width: columns of the output.
         rows: the output rows wanted.
     """
-    down = bicubic_matrix(image.shape[0], height)[rows]
-    first, last = int(down.indices.min()), int(down.indices.max()) + 1
-    across = bicubic_matrix(image.shape[1], width)
-    part = np.ascontiguousarray(image[first:last])
-    band = part if part.dtype == np.float32 else to_float(part)
-    return apply_separable(down[:, first:last], across, band)
+    resampling = Resampling.bicubic(image.shape[:2], (height, width))
+    part = np.ascontiguousarray(image[resampling.needed(rows)])
+    return resampling.apply(part if part.dtype == np.float32 else to_float(part), rows)
 
 
 def apply_separable(

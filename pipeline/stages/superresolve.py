@@ -45,7 +45,7 @@ class Upscaler(Protocol):
 
     @property
     def scales(self) -> tuple[int, ...]:
-        """Scales it can do."""
+        """Scales it can do by itself."""
         ...
 
     @property
@@ -75,11 +75,30 @@ class Upscaler(Protocol):
         ...
 
 
-def check_scale(upscaler: Upscaler, scale: float) -> int:
-    """Give the scale as the upscaler takes it.
+def native_scale(upscaler: Upscaler, scale: float) -> int:
+    """Give the scale at which an upscaler is run for a wanted one: its own nearest from above.
+
+    Where the two differ, what it makes is reduced afterwards.
 
     Raises:
-        SettingsError: it cannot do this scale.
+        SettingsError: it goes no further than a smaller scale.
+    """
+    largest = max(upscaler.scales)
+    if scale > largest:
+        raise SettingsError(
+            "--scale",
+            found=f"{scale:g}",
+            expected=f"at most {largest} for model '{upscaler.name}'",
+            remedy=f"use --scale {largest}, or a model that goes further (`texsr models`)",
+        )
+    return min(own for own in upscaler.scales if own >= scale)
+
+
+def check_scale(upscaler: Upscaler, scale: float) -> int:
+    """Give a scale as the upscaler takes it, without a reduction afterwards.
+
+    Raises:
+        SettingsError: it is none of its own.
     """
     if scale not in upscaler.scales:
         known = ", ".join(str(s) for s in upscaler.scales)
@@ -87,7 +106,7 @@ def check_scale(upscaler: Upscaler, scale: float) -> int:
             "--scale",
             found=f"{scale:g}",
             expected=f"one of {known} for model '{upscaler.name}'",
-            remedy="use 2 or 4, or name a model with an arbitrary-scale head",
+            remedy=f"use --scale {upscaler.scales[0]}",
         )
     return int(scale)
 

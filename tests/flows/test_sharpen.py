@@ -286,11 +286,11 @@ def test_progress_runs_to_its_end(capture, tmp_path):
         assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
 
-def test_models_scales_and_devices_that_do_not_exist_are_refused(capture, tmp_path):
+def test_models_scales_and_devices_that_do_not_exist_are_refused():
     with pytest.raises(SettingsError, match="no such"):
         build_upscaler("no such")
     with pytest.raises(SettingsError, match="--scale"):
-        run(capture, tmp_path / "a", scale=2.5)
+        RunSettings(scale=8.5)
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") in ("cpu", "cuda")
 

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from texsr.pipeline.resample import apply_separable, bicubic_matrix, resize, resize_rows
+from texsr.pipeline.resample import (
+    Resampling,
+    apply_separable,
+    area_matrix,
+    bicubic_matrix,
+    resize,
+    resize_rows,
+)
 
 SIZES = st.integers(1, 70)
 
@@ -64,3 +71,19 @@ def test_enlarging_then_reducing_keeps_a_smooth_image():
     smooth = np.stack([np.sin(6 * x), np.cos(5 * y), x * y], axis=2).astype(np.float32)
     back = resize(resize(smooth, height=128, width=128), height=32, width=32)
     assert np.abs(back - smooth)[4:-4, 4:-4].max() < 0.01
+
+
+@settings(max_examples=60, deadline=None)
+@given(size_in=SIZES, size_out=SIZES)
+def test_area_means_share_every_sample_out(size_in, size_out):
+    matrix = area_matrix(size_in, size_out).toarray()
+    assert matrix.min() >= 0
+    np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-6)
+    # Each input sample counts for as much as any other in all outputs together.
+    np.testing.assert_allclose(matrix.sum(axis=0), size_out / size_in, rtol=1e-5)
+
+
+def test_area_means_of_whole_blocks_are_block_means(rng):
+    image = rng.random((12, 20, 2), dtype=np.float32)
+    whole = Resampling.area((12, 20), (4, 5)).apply(image, slice(0, 4))
+    np.testing.assert_allclose(whole, image.reshape(4, 3, 5, 4, 2).mean(axis=(1, 3)), atol=1e-6)

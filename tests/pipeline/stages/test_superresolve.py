@@ -7,7 +7,7 @@ from texsr.models import load_upscaler
 from texsr.models.protocol import Upscaled
 from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.references import Cropped, Warped
-from texsr.pipeline.stages.superresolve import check_scale, superresolve
+from texsr.pipeline.stages.superresolve import check_scale, native_scale, superresolve
 
 
 class Overshooting:
@@ -83,3 +83,19 @@ def test_scales_are_checked_by_the_upscaler_that_runs(name):
         with pytest.raises(SettingsError, match=name) as caught:
             check_scale(upscaler, scale)
         assert f"{scale:g}" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("scale", "own"), [(1.5, 2), (2.0, 2), (2.01, 3), (3.3, 4), (4, 4), (4.5, 6), (7.9, 8), (8, 8)]
+)
+def test_other_scales_are_made_at_the_next_larger_one(scale, own):
+    assert native_scale(load_upscaler("projection"), scale) == own
+
+
+def test_an_upscaler_with_one_scale_does_all_below_it_and_names_it_where_it_ends():
+    upscaler = Overshooting()
+    assert native_scale(upscaler, 1.5) == native_scale(upscaler, 2.0) == 2
+    with pytest.raises(SettingsError, match="overshooting") as caught:
+        native_scale(upscaler, 2.5)
+    assert caught.value.found == "2.5"
+    assert "--scale 2" in caught.value.remedy
