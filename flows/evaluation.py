@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
+from texsr.flows.ablations import Ablatable
 from texsr.flows.cost import metered
 from texsr.flows.evaluation_settings import EvaluationSettings, methods_of
 from texsr.flows.figures import Figures, Looks, examine
-from texsr.flows.methods import Ablatable, Method, Sharpening, Stored
+from texsr.flows.methods import Method, Sharpening, Stored
 from texsr.flows.model_choice import choose_device
 from texsr.flows.perceptual import find_looks
 from texsr.flows.progress import Progress, silent
@@ -183,7 +184,7 @@ def _about_parts(methods: list[Method]) -> Iterator[str]:
         if isinstance(method, Sharpening) and f"{method.name}, no references" in names:
             limit = method.upscaler.max_references
             if limit is not None:
-                yield f"{method.name} takes {limit} references at most: larger K are left out."
+                yield f"{method.name} by itself takes {limit} references for a cell of the surface."
             if not isinstance(method.upscaler, Ablatable):
                 yield f"{method.name} has no parts that can be left out."
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from texsr.flows.methods import Bicubic, Method, Sharpening, SingleImage, ablations
+from texsr.flows.ablations import ablations
+from texsr.flows.methods import Bicubic, Method, Sharpening, SingleImage
 from texsr.flows.sharpen import build_upscaler
 from texsr.flows.single_image import read_any_network, read_smfanet_file
 from texsr.pipeline.errors import SettingsError

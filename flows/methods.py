@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,8 +22,6 @@ from texsr.pipeline.tile import plan_tiles
 
 Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 
-REFERENCE_COUNTS = (1, 2, 4, 8)
-PARTS = {"geometry": "no geometry", "attention": "no attention", "parts": "no parts"}
 TILE_TX = 128  # of pictures without a surface, low texels
 
 
@@ -56,15 +54,6 @@ class Method(Protocol):
 
     def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
         """Do it; `work_dir` is empty and lasts as long as the answer is needed."""
-        ...
-
-
-@runtime_checkable
-class Ablatable(Protocol):
-    """An upscaler that can do without some of its parts."""
-
-    def ablated(self, name: str) -> Any:
-        """The upscaler without one of `PARTS`."""
         ...
 
 
@@ -149,31 +138,6 @@ class Sharpening:
             rgb = made.permute(1, 2, 0).numpy()[core.slices]
             high[tile.core.scaled(scale).slices] = to_integer(rgb, low.dtype)
         return high
-
-
-def ablations(method: Sharpening) -> list[Sharpening]:
-    """Give a method without references, with 1, 2, 4 and 8 of them, and without each of its parts.
-
-    Counts beyond what its upscaler takes are left out: they would be the same again.
-    """
-    upscaler, name, device = method.upscaler, method.name, method.device
-    limit = upscaler.max_references
-    counts = [count for count in REFERENCE_COUNTS if limit is None or count <= limit]
-    made = [
-        Sharpening(
-            name=f"{name}, K = {count}" if count else f"{name}, no references",
-            upscaler=upscaler,
-            device=device,
-            references=count,
-        )
-        for count in (0, *counts)
-    ]
-    if isinstance(upscaler, Ablatable):
-        made += [
-            Sharpening(name=f"{name}, {words}", upscaler=upscaler.ablated(part), device=device)
-            for part, words in PARTS.items()
-        ]
-    return made
 
 
 def pillow_bicubic(

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from tests.scenes import Shape, make_scene, orbit, waves, write_scene, write_truth
 from texsr.flows import cli_evaluate
+from texsr.flows.ablations import PARTS, ablations
 from texsr.flows.cost import metered
 from texsr.flows.evaluation import Evaluation, Row
 from texsr.flows.evaluation_table import as_json, markdown
 from texsr.flows.figures import Figures
-from texsr.flows.methods import PARTS, Sharpening, ablations
+from texsr.flows.methods import Sharpening
 from texsr.models.bicubic import Bicubic
 from texsr.models.perceptual import CONVOLUTIONS
 from texsr.models.smfanet import Smfanet
@@ -159,7 +160,7 @@ def test_ablations_take_photos_away(trial):
     assert "projection has no parts that can be left out." in facts["notes"]
 
 
-def test_parts_are_left_out_of_upscalers_that_can_and_counts_beyond_their_limit_are_not_tried():
+def test_parts_are_left_out_of_upscalers_that_can_and_counts_may_exceed_what_they_like():
     class Parted(SimpleNamespace):
         def ablated(self, name: str) -> Bicubic:
             left_out.append(name)
@@ -173,11 +174,14 @@ def test_parts_are_left_out_of_upscalers_that_can_and_counts_beyond_their_limit_
         Sharpening(name="fast", upscaler=upscaler_class(**vars(upscaler)), device="cpu")
     )
     assert left_out == list(PARTS)
+    assert [one.upscaler.max_references for one in made] == [None] * 5 + [0] * 3
+    assert ablations(Sharpening(name="bicubic", upscaler=Bicubic(), device="cpu")) == []
     assert [(one.name, one.references) for one in made] == [
         ("fast, no references", 0),
         ("fast, K = 1", 1),
         ("fast, K = 2", 2),
         ("fast, K = 4", 4),
+        ("fast, K = 8", 8),
         ("fast, no geometry", None),
         ("fast, no attention", None),
         ("fast, no parts", None),
