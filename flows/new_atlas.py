@@ -73,8 +73,8 @@ def check_room(capture: Capture, scale: float, made_scale: int, work_dir: Path) 
     needed, free = scratch_bytes(capture, scale, made_scale), shutil.disk_usage(work_dir).free
     if free < needed:
         raise OutputError(
-            work_dir,
-            found=f"{free / 1e9:.2f} GB free",
+            f"--scale {scale:g}",
+            found=f"{free / 1e9:.2f} GB free where the result goes",
             expected=f"{needed / 1e9:.2f} GB: x{scale:g} is made at x{made_scale} and reduced",
             remedy="free some space, give --out on another disk, or use a smaller --scale",
         )
