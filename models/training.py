@@ -1,8 +1,18 @@
-"""The training of the default network: one step, the averaged weights, the state to resume from."""
+"""The training of the default network: one step, the averaged weights, the state to resume from.
+
+Reciprocal learning follows Zhang et al., "RRSR: Reciprocal Reference-based Image Super-Resolution
+with Progressive Feature Alignment and Selection", ECCV 2022: the result has to be good enough to
+serve as a reference itself. There, a warped reference is reduced, and restored with the result as
+its reference. Packed tiles hold references as measured detail, not as photos that could be reduced,
+so here the result stands in for one of the references of its own tile, and the tile is restored
+once more. As there, the result is not detached: the second restoration teaches the first one to
+give detail that is worth transferring, and the network to take detail as crisp as an answer.
+"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Float32
@@ -10,6 +20,7 @@ from torch import Tensor, nn
 
 from texsr.models.alignment import Aligned
 from texsr.models.losses import covered_l1, doubt_loss
+from texsr.models.smoothing import blur
 from texsr.models.texsr import Texsr
 
 WARM_SHARE = 0.05  # of the steps, to reach the top rate
@@ -30,6 +41,8 @@ class TrainingSettings:
     """Of the L1 to the teacher's answer, on samples that have one."""
     doubt_weight: float = 0.001
     """Of the likelihood of the expected error; it reaches its own head only."""
+    reciprocal_weight: float = 0.0
+    """Of the L1 where the result stands in for one reference; 0: that is not computed."""
     ema: float = 0.999
     """Share of the averaged weights that stays at each step."""
     clip: float = 0.5
@@ -48,13 +61,41 @@ class Batch(NamedTuple):
     teacher: Float32[Tensor, "b 3 H W"] | None = None
 
 
+@runtime_checkable
+class Judge(Protocol):
+    """Further losses of the result, which may learn along."""
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Of its losses, by name."""
+        ...
+
+    def __call__(self, high: Float32[Tensor, "b 3 H W"], batch: Batch) -> dict[str, Tensor]:
+        """Give the losses by name, not weighted."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `resume` needs."""
+        ...
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        ...
+
+
 @final
 class Trainer:
     """Network, averaged weights, optimiser and how far they are."""
 
-    def __init__(self, network: Texsr, settings: TrainingSettings, device: str = "cpu") -> None:
-        self.settings, self.device, self.step_index = settings, device, 0
-        self.network = network.to(device, memory_format=torch.channels_last)
+    def __init__(
+        self,
+        network: Texsr,
+        settings: TrainingSettings,
+        device: str = "cpu",
+        judge: Judge | None = None,
+    ) -> None:
+        self.settings, self.device, self.step_index, self.judge = settings, device, 0, judge
+        self.network = network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = {k: v.detach().clone() for k, v in network.state_dict().items()}
         trained = [p for p in network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.Adam(trained, lr=settings.rate, betas=(0.9, 0.99))
@@ -62,7 +103,7 @@ class Trainer:
     def step(self, batch: Batch, scale: int) -> dict[str, float]:
         """Learn from one batch; give the losses, not weighted.
 
-        A batch whose loss is not finite changes nothing and is told as `skipped`.
+        A batch whose loss or gradient is not finite changes no weight and is told as `skipped`.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * one_cycle(self.step_index, self.settings.steps)
@@ -75,14 +116,14 @@ class Trainer:
             return {**told, "skipped": 1.0}
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
-        if bool(torch.isfinite(norm)):
-            self.optimiser.step()
-            self._average()
+        if not bool(torch.isfinite(norm)):
+            return {**told, "skipped": 1.0}
+        self.optimiser.step()
+        self._average()
         return told
 
     def _losses(self, batch: Batch, scale: int) -> dict[str, Tensor]:
-        mixed = torch.autocast(self.device, torch.bfloat16, enabled=self.settings.bf16)
-        with mixed:
+        with self._mixed():
             out = self.network(batch.low, batch.aligned, scale)
         high, alone = out.high.float(), out.alone.float()
         losses = {
@@ -92,7 +133,16 @@ class Trainer:
         }
         if batch.teacher is not None:
             losses["teacher"] = covered_l1(high, batch.teacher, batch.covered)
-        return losses
+        if self.settings.reciprocal_weight and batch.aligned.detail.shape[1]:
+            with self._mixed():
+                again = self.network(batch.low, own_reference(batch.aligned, high), scale)
+            losses["reciprocal"] = covered_l1(again.high.float(), batch.truth, batch.covered)
+        return losses | ({} if self.judge is None else self.judge(high, batch))
+
+    def _mixed(self) -> torch.autocast:
+        return torch.autocast(
+            torch.device(self.device).type, torch.bfloat16, enabled=self.settings.bf16
+        )
 
     def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
         settings = self.settings
@@ -101,6 +151,8 @@ class Trainer:
             "alone": settings.alone_weight,
             "teacher": settings.teacher_weight,
             "doubt": settings.doubt_weight,
+            "reciprocal": settings.reciprocal_weight,
+            **({} if self.judge is None else self.judge.weights),
         }
         return sum((weights[name] * loss for name, loss in losses.items()), torch.tensor(0.0))
 
@@ -117,6 +169,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged,
             "optimiser": self.optimiser.state_dict(),
+            **({} if self.judge is None else {"judge": self.judge.state()}),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -126,6 +179,8 @@ class Trainer:
         for name, value in state["averaged"].items():
             self.averaged[name].copy_(value)
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.judge is not None:
+            self.judge.resume(state["judge"])
 
 
 def one_cycle(step: int, steps: int) -> float:
@@ -135,3 +190,17 @@ def one_cycle(step: int, steps: int) -> float:
         return (step + 1) / warm
     done = min(1.0, (step - warm) / max(1, steps - warm))
     return LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def own_reference(aligned: Aligned, high: Float32[Tensor, "b 3 H W"]) -> Aligned:
+    """Put what a result adds to the base in the place of the first reference, where that one saw.
+
+    It is softened as the photos of its capture are, since the network crispens photos again.
+    """
+    added = high - aligned.base
+    crispness = aligned.crispness[:, None, None, None]
+    added = added - crispness / (1.0 + crispness) * (added - blur(added, 1.0))
+    seen = (aligned.weight[:, 0] > 0)[:, None]
+    return aligned._replace(
+        detail=torch.cat([(added * seen)[:, None], aligned.detail[:, 1:]], dim=1)
+    )

@@ -1,0 +1,193 @@
+"""`texsr train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from texsr.flows import cli_options as options
+from texsr.flows.console import DONE, FAILED, answering
+from texsr.flows.training_bars import TrainingBars, said_losses
+
+if TYPE_CHECKING:
+    from texsr.flows.training_run import TrainOutcome
+    from texsr.flows.training_settings import TrainJob
+    from texsr.models.texsr import TexsrConfig
+
+Places = list[Path] | None
+
+
+def train(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A new folder, or that of this training.")
+    ],
+    scans: Annotated[
+        Places, typer.Option(metavar="DIR", help="Textured meshes to photograph; repeat for more.")
+    ] = None,
+    pictures: Annotated[
+        Places, typer.Option(metavar="DIR", help="Photographs and textures; repeat for more.")
+    ] = None,
+    packs: Annotated[
+        Places, typer.Option(metavar="DIR", help="Tiles packed before; repeat for more.")
+    ] = None,
+    captures: Annotated[
+        Places, typer.Option(metavar="DIR", help="Folders with capture/ and truth/.")
+    ] = None,
+    validate: Annotated[
+        Places,
+        typer.Option(metavar="DIR", help="The same, to measure on: they choose best.safetensors."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="fast|quality", help="Size of the network. [default: fast]"),
+    ] = None,
+    scale: Annotated[
+        list[int] | None,
+        typer.Option(min=2, max=8, help="A scale to train; repeat for more. [default: 4]"),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Of the whole training.")] = 20_000,
+    batch: Annotated[int, typer.Option(help="Crops a step learns from.")] = 8,
+    rate: Annotated[float, typer.Option(help="Top learning rate.")] = 1e-3,
+    crop: Annotated[int, typer.Option(metavar="TX", help="Side of a crop in low texels.")] = 48,
+    rounds: Annotated[int, typer.Option(help="Times each scan is photographed anew.")] = 3,
+    tiles: Annotated[int, typer.Option(help="Tiles per picture, in the mean.")] = 12,
+    validate_every: Annotated[
+        int, typer.Option("--validate-every", metavar="STEPS", help="Between two validations.")
+    ] = 500,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights of SMFANet+, to learn from without photos."),
+    ] = None,
+    reciprocal: Annotated[
+        bool, typer.Option("--reciprocal", help="Results also have to serve as references.")
+    ] = False,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="CHECKPOINT", help="Weights to start from.")
+    ] = None,
+    visual: Annotated[
+        bool,
+        typer.Option(
+            "--visual", help="Fine-tune for looks, which may invent; needs --from, --vgg."
+        ),
+    ] = False,
+    vgg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of VGG19 up to relu3_1.")
+    ] = None,
+    device: options.Device = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="On the CPU.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop in good order after so long.")
+    ] = None,
+    seed: options.Seed = 0,
+    flow: options.Flow = False,
+    json: options.Json = False,
+) -> None:
+    """Train the default network; the same command again goes on where it was stopped.
+
+    Makes the tiles it lacks in DIR/packs first, then trains. DIR gets state.safetensors every few
+    minutes and when it is stopped (Ctrl-C, --minutes), log.jsonl, loss.svg, pictures of validation
+    tiles, last.safetensors and, with --validate, best.safetensors. Nothing may be learnt from what
+    is validated on. docs/training.md says more. Exit code 1: stopped by a signal.
+
+    Examples:
+
+        texsr train --out runs/one --scans scans --pictures photos --validate trials
+
+        texsr train --out runs/one --scans scans --pictures photos --validate trials --minutes 60
+
+        texsr train --out runs/big --packs runs/one/packs --preset quality --validate trials
+
+        texsr train --out runs/mine --from fast.safetensors --captures vase_x4 --rate 2e-4
+
+        texsr train --out runs/looks --from runs/one/best.safetensors --packs runs/one/packs
+        --visual --vgg vgg.safetensors --rate 1e-4 --steps 4000
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows.training_settings import (
+            RECIPROCAL_WEIGHT,
+            Material,
+            Recipe,
+            Sitting,
+            TrainJob,
+        )
+        from texsr.models.training import TrainingSettings
+        from texsr.models.visual import VisualSettings
+
+        learning = TrainingSettings(
+            steps=steps, rate=rate, reciprocal_weight=RECIPROCAL_WEIGHT if reciprocal else 0.0
+        )
+        recipe = Recipe(
+            config=_config(preset, scale, start),
+            learning=learning,
+            batch=batch,
+            side_tx=crop,
+            seed=seed,
+            rounds=rounds,
+            tiles_per_picture=tiles,
+            validate_every=validate_every,
+            visual=VisualSettings() if visual else None,
+        )
+        material = Material(
+            scans=tuple(scans or ()),
+            pictures=tuple(pictures or ()),
+            packs=tuple(packs or ()),
+            captures=tuple(captures or ()),
+            validation=tuple(validate or ()),
+            teacher=teacher,
+            start=start,
+            vgg=vgg,
+        )
+        sitting = Sitting(device=device, threads=threads, minutes=minutes)
+        job = TrainJob(out=out, material=material, recipe=recipe, sitting=sitting)
+        outcome = _run(job, flow=flow)
+        code = FAILED if outcome.status.value == "stopped" else DONE
+        answer.give(outcome.as_json(), _text(outcome), code=code)
+
+
+def _config(
+    preset: str | None, scales: list[int] | None, start: Path | None
+) -> "TexsrConfig | None":
+    """Give the size that is asked for; None: as the checkpoint started from has it."""
+    from dataclasses import replace
+
+    from texsr.flows.training_settings import PRESETS, Preset
+
+    if preset is None and scales is None and start is not None:
+        return None
+    word = Preset.FAST if preset is None else options.choose("--preset", preset, Preset.FAST)
+    config = PRESETS[word]
+    return config if scales is None else replace(config, scales=tuple(sorted(set(scales))))
+
+
+def _run(job: "TrainJob", *, flow: bool) -> "TrainOutcome":
+    if flow:
+        from texsr.flows.train import run_training_as_flow
+
+        return run_training_as_flow(job)
+    from texsr.flows.training_run import train as run
+
+    with TrainingBars() as bars:
+        return run(job, bars.progress, bars.losses)
+
+
+def _text(outcome: "TrainOutcome") -> str:
+    from texsr.flows.training_run import Ending
+
+    match outcome.status:
+        case Ending.DONE:
+            head = f"{outcome.out}: {outcome.step} steps on {outcome.tiles} tiles"
+        case Ending.PAUSED | Ending.STOPPED:
+            word = "paused" if outcome.status is Ending.PAUSED else "stopped"
+            head = (
+                f"{outcome.out}: {word} at step {outcome.step} of {outcome.steps}; "
+                "the same command goes on"
+            )
+    lines = [head]
+    if outcome.losses:
+        lines.append(f"mean absolute error: {said_losses(outcome.losses)}")
+    for name, found in outcome.validation.items():
+        told = ", ".join(f"{db:.2f} with {count}" for count, db in found.items())
+        lines.append(f"{name}: PSNR-Y by references, dB: {told}")
+    if outcome.best_db is not None:
+        lines.append(f"best: {outcome.best_db:.3f} dB in the mean, at step {outcome.best_step}")
+    return "\n".join([*lines, *map(str, outcome.checkpoints)])

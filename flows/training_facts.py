@@ -1,0 +1,97 @@
+"""The facts that a trained checkpoint carries: what its model card is written from."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from texsr.flows.handles import encode
+from texsr.flows.manifest import texsr_version
+from texsr.flows.training_settings import TrainJob
+from texsr.flows.training_start import Ground
+
+ABOUT = (
+    "The default network of texsr: sharpens a tile of a texture atlas from any number of photos "
+    "of the same surface, or from none."
+)
+ABOUT_VISUAL = (
+    "The default network of texsr, fine-tuned for looks: it may invent detail that no photo shows."
+)
+LIMITS = (
+    "Photos have to be calibrated to about half a low texel; what is further off is not found.",
+    "Where no photo looks, the answer is that of a small single-image network.",
+    "Objects and lights unlike the data above may be treated less well than the figures say.",
+)
+LIMIT_VISUAL = (
+    "It may invent detail that no photo shows: it was rewarded for looks, by a perceptual and an "
+    "adversarial loss. Not for measuring, documenting or identifying anything."
+)
+
+
+def facts_of(
+    job: TrainJob,
+    ground: Ground,
+    *,
+    step: int,
+    commits: Sequence[str],
+    validation: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Gather the facts of a checkpoint.
+
+    Args:
+        job: what was asked for.
+        ground: what was learnt from.
+        step: how many steps were taken.
+        commits: of the code that took them, first to last.
+        validation: of these weights: `validation`, `mean` and `step`; None: there was none.
+    """
+    visual = job.recipe.visual is not None
+    facts: dict[str, Any] = {
+        "about": ABOUT_VISUAL if visual else ABOUT,
+        "data": ground.data,
+        "recipe": _recipe(job, ground, step),
+        "commit": ", then ".join(commits),
+        "limits": [LIMIT_VISUAL, *LIMITS] if visual else list(LIMITS),
+        "may_invent": visual,
+    }
+    if validation is not None:
+        captures = validation["validation"]
+        facts["figures"] = {"mean validation PSNR-Y, dB": validation["mean"]}
+        facts["validation"] = {"step": validation["step"], "psnr_y": captures}
+        known = "1 validation capture" if len(captures) == 1 else f"{len(captures)} such captures"
+        facts["headline"] = f"{validation['mean']:.2f} dB PSNR-Y in the mean over tiles of {known}"
+    return facts
+
+
+def _recipe(job: TrainJob, ground: Ground, step: int) -> dict[str, Any]:
+    """Say what the training was told; names of files, without the folders of this machine."""
+    material = job.material
+    told = encode(job.recipe)
+    del told["config"]  # the checkpoint has it, settled
+    files = {"teacher": material.teacher, "from": material.start, "vgg": material.vgg}
+    return {
+        **told,
+        "steps taken": step,
+        "tiles": sum(ground.packs.values()),
+        "packs": len(ground.packs),
+        "threads": job.sitting.threads,
+        **{name: "none" if path is None else path.name for name, path in files.items()},
+    }
+
+
+def code_commit() -> str:
+    """Name the commit of the code that runs, or its version where it is no working copy."""
+    here = Path(__file__).resolve()
+    try:
+        # An installed package may lie in a working copy of something else.
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)
+        commit = _git(here.parent, "rev-parse", "--short=12", "HEAD")
+        changed = _git(here.parent.parent, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return f"texsr {texsr_version()}"
+    return commit + (" and changes" if changed else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    call = ("git", "-C", str(folder), *words)
+    return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,217 @@
+"""What a training is told: the recipe, the material it learns from, and one sitting at it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from texsr.flows.dataset_places import for_validation_only
+from texsr.flows.training_data import PackSettings
+from texsr.models.texsr import TexsrConfig
+from texsr.models.training import TrainingSettings
+from texsr.models.visual import VisualSettings
+from texsr.pipeline.errors import SettingsError
+
+MIN_SIDE_TX = 8  # low texels: less leaves the teacher's pooling and the critic nothing to look at
+RECIPROCAL_WEIGHT = 0.6  # RRSR's
+
+
+class Preset(Enum):
+    """The sizes that are shipped."""
+
+    FAST = "fast"
+    QUALITY = "quality"
+
+
+PRESETS = {
+    Preset.FAST: TexsrConfig(),
+    Preset.QUALITY: TexsrConfig(
+        width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that decides what comes out, but for the material. Another recipe is another training."""
+
+    config: TexsrConfig | None = None
+    """Size of the network; None: that of the checkpoint started from, else the preset `fast`."""
+    learning: TrainingSettings = field(default_factory=TrainingSettings)
+    """Steps, rate, weights of the losses. Its `bf16` is not used: the device decides."""
+    batch: int = 8
+    """Crops a step learns from."""
+    side_tx: int = 48
+    """Of a crop, in low texels."""
+    single_every: int = 2
+    """One in so many batches is without references; 0: only those drawn without."""
+    seed: int = 0
+    """Of first weights, packs and batches."""
+    pack: PackSettings = field(default_factory=PackSettings)
+    """Tiles that are made. Its `scale` is not used: tiles are made for every scale of `config`."""
+    rounds: int = 3
+    """How often each scan is photographed, every time anew."""
+    tiles_per_picture: int = 12
+    """In the mean over the pictures of a folder."""
+    validate_every: int = 500
+    """Steps from one validation to the next."""
+    visual: VisualSettings | None = None
+    """Fine-tune for looks; None: for what is right."""
+
+    def __post_init__(self) -> None:
+        least = {"--steps": (self.learning.steps, 1), "--batch": (self.batch, 1)}
+        least |= {"--crop": (self.side_tx, MIN_SIDE_TX), "--rounds": (self.rounds, 1)}
+        least |= {"--validate-every": (self.validate_every, 1)}
+        least |= {"--tiles": (self.tiles_per_picture, 1), "--seed": (self.seed, 0)}
+        for option, (value, bound) in least.items():
+            if value < bound:
+                raise SettingsError(
+                    option,
+                    found=str(value),
+                    expected=f"at least {bound}",
+                    remedy="leave it out for the default",
+                )
+        if not 0 < self.learning.rate <= 1:
+            raise SettingsError(
+                "--rate",
+                found=f"{self.learning.rate:g}",
+                expected="a learning rate above 0, and below 1",
+                remedy=f"use {TrainingSettings().rate:g}, or less from a trained checkpoint",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Where a training learns from, starts from and is validated on."""
+
+    scans: tuple[Path, ...] = ()
+    """Textured meshes, their folders, or folders of such folders: photographed by simulation."""
+    pictures: tuple[Path, ...] = ()
+    """Folders of photographs and textures."""
+    packs: tuple[Path, ...] = ()
+    """Packed tiles, or folders of such."""
+    captures: tuple[Path, ...] = ()
+    """Folders with capture/ and truth/."""
+    validation: tuple[Path, ...] = ()
+    """Folders with capture/ and truth/, or packed tiles: nothing is learnt from them."""
+    teacher: Path | None = None
+    """Weights of SMFANet+, which batches without references learn from as well."""
+    start: Path | None = None
+    """A checkpoint to start from; None: random weights."""
+    vgg: Path | None = None
+    """Weights of VGG19's first layers, for `Recipe.visual`."""
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All places that something is learnt from."""
+        return (*self.scans, *self.pictures, *self.packs, *self.captures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitting:
+    """How this call goes about it; none of it changes what a step does."""
+
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    threads: int | None = None
+    """Of PyTorch on the CPU; None: as it chooses. Sums depend on it in the last bit."""
+    minutes: float | None = None
+    """Stop in good order after so long, what is prepared included; None: go on to the end."""
+    save_every_s: float = 180.0
+    """Seconds from one saved state to the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """One call of `texsr train`."""
+
+    out: Path
+    material: Material
+    recipe: Recipe = field(default_factory=Recipe)
+    sitting: Sitting = field(default_factory=Sitting)
+
+
+def check_material(material: Material, recipe: Recipe) -> None:
+    """Refuse what must not be learnt from, and options that do not go together.
+
+    Raises:
+        SettingsError: it is such.
+    """
+    _check_there(material)
+    for source in material.sources:
+        if for_validation_only(source):
+            raise SettingsError(
+                source,
+                found="material that is for validation only, given to be learnt from",
+                expected="scans, pictures and captures that no validation and no benchmark uses",
+                remedy="give it with --validate, or leave it out",
+            )
+        shared = next((one for one in material.validation if _overlap(source, one)), None)
+        if shared is not None:
+            raise SettingsError(
+                source,
+                found=f"material that is given to be learnt from, and with --validate {shared}",
+                expected="validation on what nothing was learnt from",
+                remedy="leave it out on one of the two sides",
+            )
+    if recipe.visual is not None and (material.start is None or material.vgg is None):
+        raise SettingsError(
+            "--visual",
+            found="no --from" if material.start is None else "no --vgg",
+            expected="--from CHECKPOINT, trained for what is right, and --vgg FILE",
+            remedy="train without --visual first, then fine-tune what came out",
+        )
+
+
+def settle_config(recipe: Recipe, started_from: TexsrConfig | None) -> TexsrConfig:
+    """Give the size of the network.
+
+    Raises:
+        SettingsError: another one than the checkpoint's is asked for.
+    """
+    if started_from is None:
+        return recipe.config or PRESETS[Preset.FAST]
+    if recipe.config not in (None, started_from):
+        raise SettingsError(
+            "--from",
+            found=f"a network of {_differences(started_from, recipe.config)}",
+            expected="the size that is asked for",
+            remedy="leave --preset and --scale out, or start from another checkpoint",
+        )
+    return started_from
+
+
+def _differences(found: TexsrConfig, wanted: TexsrConfig | None) -> str:
+    assert wanted is not None
+    ours, theirs = asdict(wanted), asdict(found)
+    told = [
+        f"{name} {theirs[name]} (not {ours[name]})" for name in ours if ours[name] != theirs[name]
+    ]
+    return ", ".join(told)
+
+
+def _check_there(material: Material) -> None:
+    options: dict[str, Sequence[Path]] = {
+        "--scans": material.scans,
+        "--pictures": material.pictures,
+        "--packs": material.packs,
+        "--captures": material.captures,
+        "--validate": material.validation,
+        "--teacher": [material.teacher] if material.teacher else [],
+        "--from": [material.start] if material.start else [],
+        "--vgg": [material.vgg] if material.vgg else [],
+    }
+    for option, places in options.items():
+        for place in places:
+            if not place.exists():
+                raise SettingsError(
+                    option,
+                    found=f"no {place}",
+                    expected="a file or folder that is there",
+                    remedy="correct the path",
+                )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    one, other = one.resolve(), other.resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)

@@ -1,0 +1,241 @@
+"""What a training starts with: its folder, the files it is told to read, its tiles, its trainer."""
+
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from texsr.flows.dataset_places import check_place
+from texsr.flows.handles import encode
+from texsr.flows.model_choice import told_as_settings
+from texsr.flows.progress import Progress
+from texsr.flows.training_batches import PackedTiles
+from texsr.flows.training_data import read_pack
+from texsr.flows.training_finding import find_packs, named_apart
+from texsr.flows.training_origins import merged, pack_origin
+from texsr.flows.training_packs import make_packs, plan_packs
+from texsr.flows.training_settings import Material, Recipe, TrainJob, settle_config
+from texsr.flows.training_validation import ValidationSet, validation_sets
+from texsr.models.architectures import build_network
+from texsr.models.checkpoint import Checkpoint, read_checkpoint
+from texsr.models.texsr import Texsr, TexsrConfig
+from texsr.models.training import Trainer
+from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
+from texsr.pipeline.formats.writing import write_file
+
+if TYPE_CHECKING:
+    from texsr.models.smfanet import Smfanet
+
+MARK = "training.json"
+ARCHITECTURE = "texsr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What is learnt from, and what with."""
+
+    config: TexsrConfig
+    start: Checkpoint | None
+    pools: dict[int, PackedTiles]
+    """Tiles by scale."""
+    packs: dict[str, int]
+    """Number of tiles by name of the pack: other packs are another training."""
+    validation: list[ValidationSet]
+    data: list[dict[str, str]]
+    """All that went into the weights, as a model card lists it."""
+
+
+def settle_place(job: TrainJob) -> Path:
+    """Make the folder of a training, or find it again.
+
+    Raises:
+        OutputError: it holds something else, or lies where nothing may be written.
+    """
+    place = job.out.expanduser().resolve()
+    if not (place / MARK).is_file():
+        check_place(place, [source for source in job.material.sources if source.is_dir()])
+        _write_mark(place, job)
+    return place
+
+
+def clear_place(place: Path, job: TrainJob) -> None:
+    """Note what this call was told, and clear what a kill left half-written."""
+    _write_mark(place, job)
+    for left in (*place.glob(".*.part"), *place.glob("packs/.*.part")):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _write_mark(place: Path, job: TrainJob) -> None:
+    write_file(place / MARK, json.dumps(encode(job), indent=1).encode())
+
+
+def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) -> Ground:
+    """Read the checkpoint started from, and make and find all tiles.
+
+    Args:
+        job: what was asked for.
+        place: the folder of the training.
+        until: of `time.monotonic`; None: whenever.
+        progress: told stage, done and total.
+
+    Raises:
+        OutOfTimeError: not all packs could be made by then; those that are made are kept.
+        SettingsError: a file cannot be used.
+        CaptureError: there are no tiles, or some material is none.
+    """
+    material, recipe = job.material, job.recipe
+    start = None if material.start is None else _read_start(material.start)
+    started_from = None if start is None else TexsrConfig(**start.config)
+    config = settle_config(recipe, started_from)
+    given = find_packs(material.packs, "--packs")
+    validation = validation_sets(
+        material.validation, place / "validation" / "packs", config, recipe.pack, progress
+    )
+    planned = plan_packs(material, recipe, config)
+    made = make_packs(planned, place / "packs", recipe.seed, until, progress)
+    packs = list(dict.fromkeys(path.resolve() for path in (*given, *made)))
+    data = merged(pack_origin(path) for path in packs)
+    named = named_apart(packs, lambda path: path.name)
+    return Ground(
+        config=config,
+        start=start,
+        pools=_pools(packs, config),
+        packs={name: len(read_pack(path).low) for name, path in named.items()},
+        validation=validation,
+        data=[*_data_of(start), *data],
+    )
+
+
+def _pools(packs: list[Path], config: TexsrConfig) -> dict[int, PackedTiles]:
+    """Sort packs by scale."""
+    if not packs:
+        raise CaptureError(
+            "training data",
+            found="nothing to learn from",
+            expected="scans, pictures, captures with a truth, or packs that were made before",
+            remedy="give --scans, --pictures, --captures or --packs",
+        )
+    sorted_out: dict[int, list[Path]] = defaultdict(list)
+    for path in packs:
+        pack = read_pack(path)
+        sorted_out[pack.truth.shape[1] // pack.low.shape[1]].append(path)
+    useless = sorted(sorted_out.keys() - set(config.scales))
+    if useless:
+        raise SettingsError(
+            sorted_out[useless[0]][0],
+            found=f"tiles at x{useless[0]}",
+            expected=" or ".join(f"x{scale}" for scale in config.scales),
+            remedy="leave them out, or train that scale with --scale",
+        )
+    return {scale: PackedTiles(paths) for scale, paths in sorted_out.items()}
+
+
+def _read_start(path: Path) -> Checkpoint:
+    with told_as_settings():
+        checkpoint = read_checkpoint(path)
+        build_network(checkpoint, path)
+    if checkpoint.architecture != ARCHITECTURE:
+        raise SettingsError(
+            "--from",
+            found=f"{path} of architecture '{checkpoint.architecture}'",
+            expected=f"'{ARCHITECTURE}': the one that is trained here",
+            remedy="start from a checkpoint of the default network",
+        )
+    return checkpoint
+
+
+def _data_of(start: Checkpoint | None) -> list[dict[str, str]]:
+    """Give the data of the weights started from: they carry it on."""
+    return [] if start is None else [dict(one) for one in start.facts.get("data", [])]
+
+
+def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:
+    """Build network, judge and optimiser; random numbers that others draw stay what they were."""
+    recipe = job.recipe
+    learning = replace(recipe.learning, bf16=device.startswith("cuda"))
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(recipe.seed)
+        network = Texsr(ground.config)
+        if ground.start is not None:
+            network.load_state_dict(ground.start.weights, strict=True)
+        return Trainer(network, learning, device, _make_judge(job.material, recipe, device))
+
+
+def _make_judge(material: Material, recipe: Recipe, device: str) -> Any:
+    if recipe.visual is None or material.vgg is None:
+        return None
+    from texsr.models.vgg import read_vgg
+    from texsr.models.visual import VisualJudge
+
+    trunk = _read_weights("--vgg", material.vgg, read_vgg, "VGG19 up to relu3_1 as safetensors")
+    return VisualJudge(trunk, recipe.visual, device)
+
+
+def read_teacher(path: Path, config: TexsrConfig, device: str) -> "Smfanet":
+    """Read the teacher.
+
+    Raises:
+        SettingsError: it is none, or of a scale that is not trained.
+    """
+    from texsr.models.smfanet import read_smfanet
+
+    teacher: Smfanet = _read_weights("--teacher", path, read_smfanet, "weights of SMFANet+")
+    if teacher.scale not in config.scales:
+        raise SettingsError(
+            "--teacher",
+            found=f"weights for x{teacher.scale} in {path}",
+            expected=" or ".join(f"x{scale}" for scale in config.scales),
+            remedy="give the weights of that scale",
+        )
+    return teacher.requires_grad_(False).to(device)
+
+
+def _read_weights(option: str, path: Path, read: Callable[[Path], Any], expected: str) -> Any:
+    from safetensors import SafetensorError
+
+    try:
+        return read(path)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        said = str(error).partition("\n")[0]
+        raise SettingsError(
+            option,
+            found=f"{path}, which cannot be used ({type(error).__name__}: {said})",
+            expected=expected,
+            remedy="give another file",
+        ) from error
+
+
+def check_same(path: Path, state: dict[str, Any], job: TrainJob, ground: Ground) -> None:
+    """Hold a state against what this call asks for.
+
+    Raises:
+        OutputError: it belongs to another training.
+    """
+    for name, found, wanted in (
+        ("recipe", state["recipe"], encode(job.recipe)),
+        ("network", state["config"], encode(ground.config)),
+        ("packs", state["packs"], ground.packs),
+    ):
+        # As JSON has them: a tuple is a list in the state.
+        if json.loads(json.dumps(found)) != json.loads(json.dumps(wanted)):
+            raise OutputError(
+                path,
+                found=f"the state of another training: {_difference(name, found, wanted)}",
+                expected="the options that it was begun with",
+                remedy="repeat those, or give another --out (and --from last.safetensors to go on "
+                "from its weights)",
+            )
+
+
+def _difference(name: str, found: Any, wanted: Any) -> str:
+    """Name the first difference of two trees."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in (*found, *(key for key in wanted if key not in found)):
+            if found.get(key) != wanted.get(key):
+                return _difference(f"{name}.{key}", found.get(key), wanted.get(key))
+    return f"{name} {found}, not {wanted}"

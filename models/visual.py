@@ -1,0 +1,85 @@
+"""Losses of looks: for a network that may please rather than be right.
+
+They reward detail that looks true wherever what was given does not say what is true, so a network
+fine-tuned with them invents. It is kept apart from the others and is never the default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from texsr.models.discriminator import PatchDiscriminator, critic_loss
+from texsr.models.training import Batch
+from texsr.models.vgg import VggTrunk, feature_distance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisualSettings:
+    """Weights beside the L1 of the result."""
+
+    perceptual_weight: float = 1e-2
+    """Of the distance of features; they are 1 in the mean, where colours differ by 1/100."""
+    adversarial_weight: float = 1e-3
+    """Of what the critic says."""
+    critic_rate: float = 1e-4
+    """Learning rate of the critic (Adam); it does not follow the network's."""
+
+
+@final
+class VisualJudge:
+    """Judges results by their looks; its critic learns at every batch. A `training.Judge`."""
+
+    def __init__(self, trunk: VggTrunk, settings: VisualSettings, device: str = "cpu") -> None:
+        """Begin with a critic whose weights are drawn from PyTorch's own generator."""
+        self.settings = settings
+        self.trunk = trunk.to(device)
+        self.critic = PatchDiscriminator().to(device)
+        self.optimiser = torch.optim.Adam(
+            self.critic.parameters(), lr=settings.critic_rate, betas=(0.5, 0.99)
+        )
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Of its losses, by name; the critic's own reaches the critic alone, and is only told."""
+        return {
+            "perceptual": self.settings.perceptual_weight,
+            "adversarial": self.settings.adversarial_weight,
+            "critic": 0.0,
+        }
+
+    def __call__(self, high: Float32[Tensor, "b 3 H W"], batch: Batch) -> dict[str, Tensor]:
+        """Let the critic learn, then judge; off the charts the truth stands for the result."""
+        base, truth = batch.aligned.base, batch.truth
+        shown = truth + (high - truth) * batch.covered
+        learnt = self._learn(base, truth, shown.detach())
+        with torch.no_grad():
+            wanted = self.trunk(truth)
+        return {
+            "perceptual": feature_distance(self.trunk(shown), wanted),
+            "adversarial": -self.critic(base, shown).mean(),
+            "critic": learnt,
+        }
+
+    def _learn(self, base: Tensor, truth: Tensor, shown: Tensor) -> Tensor:
+        """Take one step of the critic; one that is not finite changes nothing."""
+        self.critic.requires_grad_(True)
+        loss = critic_loss(self.critic(base, truth), self.critic(base, shown))
+        self.optimiser.zero_grad(set_to_none=True)
+        if bool(torch.isfinite(loss)):
+            loss.backward()
+            self.optimiser.step()
+        self.critic.requires_grad_(False)  # what the network learns next is not the critic's
+        return loss.detach()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `resume` needs."""
+        return {"critic": self.critic.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.critic.load_state_dict(state["critic"])
+        self.optimiser.load_state_dict(state["optimiser"])
