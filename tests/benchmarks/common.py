@@ -13,16 +13,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from texsr.flows.atlas_job import AtlasJob
+from texsr.flows.progress import silent
+from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import Sharpened, sharpen
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_integer
 from texsr.pipeline.formats.images import read_image
 from texsr.pipeline.resample import resize
+from texsr.pipeline.stages.superresolve import Upscaler
 
 REPOSITORY = Path(__file__).parents[2]
 CAPTURES = REPOSITORY.parent / "shared" / "data" / "captures"
@@ -72,9 +76,29 @@ def tell(answer: Answer, store: Path | None) -> None:
     """Print an answer, and store it with where it was found."""
     sys.stdout.write(answer.markdown())
     if store is not None:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        told = {"environment": STARTED, **asdict(answer)}
-        store.write_text(json.dumps(told, indent=1) + "\n")
+        _store(store, _told(answer))
+
+
+def tell_all(answers: Sequence[Answer], store: Path | None, *, device: str = "cpu") -> None:
+    """Print what one script found out on several questions, and store it in one file.
+
+    Args:
+        answers: in the order of the page.
+        store: where; None: nowhere.
+        device: what did the work, by its name where it is not the CPU.
+    """
+    sys.stdout.write("\n".join(answer.markdown() for answer in answers))
+    if store is not None:
+        _store(store, [_told(answer, device) for answer in answers])
+
+
+def _told(answer: Answer, device: str = "cpu") -> dict[str, Any]:
+    return {"environment": {**STARTED, "device": device}, **asdict(answer)}
+
+
+def _store(store: Path, told: dict[str, Any] | list[dict[str, Any]]) -> None:
+    store.parent.mkdir(parents=True, exist_ok=True)
+    store.write_text(json.dumps(told, indent=1) + "\n")
 
 
 def environment() -> dict[str, Any]:
@@ -116,11 +140,37 @@ def bicubic_of(low: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def run(capture: Capture, settings: RunSettings | None = None) -> Iterator[tuple[Sharpened, float]]:
-    """Sharpen a capture into a folder that lasts as long as the `with`; give the seconds too."""
+    """Sharpen a capture into a folder that lasts as long as the `with`; give the seconds too.
+
+    Without settings, by `projection`.
+    """
     with tempfile.TemporaryDirectory(prefix="texsr-") as work:
         start = time.perf_counter()
-        done = sharpen(capture, settings or RunSettings(), Path(work))
+        done = sharpen(capture, settings or RunSettings(model="projection"), Path(work))
         yield done, time.perf_counter() - start
+
+
+class Ran(NamedTuple):
+    """What an upscaler made of the first atlas of a capture."""
+
+    high: np.memmap  # H W c, stored dtype
+    level: np.ndarray  # H W uint8, 0 off the charts
+    confidence: np.ndarray  # H W uint8
+    seconds: float
+
+
+@contextmanager
+def run_with(
+    upscaler: Upscaler, capture: Capture, settings: RunSettings | None = None
+) -> Iterator[Ran]:
+    """Do as `run`, with an upscaler that is at hand; the model of the settings does not count."""
+    settings = settings or RunSettings()
+    with tempfile.TemporaryDirectory(prefix="texsr-") as work:
+        start = time.perf_counter()
+        scene = Scene(capture, settings, silent)
+        job = AtlasJob(scene, 0, upscaler, settings.scale, Path(work))
+        high, origin, _ = job.run("cpu")
+        yield Ran(high, origin[..., 0], origin[..., 1], time.perf_counter() - start)
 
 
 def _cpu() -> str:

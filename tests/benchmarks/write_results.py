@@ -24,13 +24,20 @@ def section(told: dict[str, Any]) -> str:
     where = told.pop("environment")
     answer = Answer(**{**told, "claims": [Claim(**claim) for claim in told["claims"]]})
     libraries = ", ".join(f"{name} {number}" for name, number in where["libraries"].items())
+    device = "" if where["device"] == "cpu" else f"{where['device']}; "
     told_where = (
-        f"Commit {where['commit']}; {where['cores']} cores of {where['cpu']}, load "
+        f"Commit {where['commit']}; {device}{where['cores']} cores of {where['cpu']}, load "
         f"{where['load_before']} (5 minutes before); Python {where['python']}, "
         f"{libraries}."
     )
     inputs = ", ".join(f"{name}: {_plain(value)}" for name, value in answer.inputs.items())
     return f"{answer.markdown()}\n{told_where}\nInput: {inputs}.\n"
+
+
+def answers(path: Path) -> list[dict[str, Any]]:
+    """Read a stored file: one answer, or all that one script found out."""
+    told = json.loads(path.read_text())
+    return told if isinstance(told, list) else [told]
 
 
 def _plain(value: object) -> str:
@@ -43,7 +50,7 @@ def main() -> None:
     parser.add_argument("answers", nargs="+", type=Path)
     parser.add_argument("--page", type=Path, default=REPOSITORY / "docs" / "results.md")
     asked = parser.parse_args()
-    sections = [section(json.loads(path.read_text())) for path in asked.answers]
+    sections = [section(told) for path in asked.answers for told in answers(path)]
     asked.page.parent.mkdir(parents=True, exist_ok=True)
     asked.page.write_text(HEAD + "\n".join(sections))
 

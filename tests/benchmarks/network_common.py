@@ -1,0 +1,135 @@
+"""What the questions about the trained network share: what it is held against, and what it is."""
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from common import CAPTURES, NAMES, REPOSITORY, folder, parser, truth_of
+from jaxtyping import Bool, UInt8
+from PIL import Image
+
+from texsr.flows.sharpen import build_upscaler
+from texsr.models.smfanet import enlarge_in_tiles, read_smfanet
+from texsr.models.texsr import Texsr, TexsrConfig
+from texsr.models.texsr_upscaler import TexsrUpscaler
+from texsr.pipeline.capture import Capture
+from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.stages.load import load_capture
+from texsr.pipeline.stages.superresolve import Upscaler
+
+SCALE = 4
+SINGLE_IMAGE = "SMFANet+"
+WEIGHTS = CAPTURES.parent / "weights" / "smfanet_plus" / f"x{SCALE}.safetensors"
+CACHE = REPOSITORY / ".scratch" / "smfanet_plus"
+RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """A validation capture and its answer."""
+
+    name: str
+    capture: Capture
+    truth: UInt8[np.ndarray, "H W c"]
+    mask: Bool[np.ndarray, "H W"]  # texels to score
+
+    @property
+    def low(self) -> np.ndarray:
+        """The stored low atlas."""
+        return self.capture.surface.atlases[0].stored
+
+
+def read_trial(captures: Path, name: str) -> Trial:
+    """Read a validation capture by name."""
+    root = folder(captures, name)
+    truth, mask = truth_of(root)
+    return Trial(name=name, capture=load_capture(root / "capture"), truth=truth, mask=mask)
+
+
+def single_image(trial: Trial) -> UInt8[np.ndarray, "H W 3"]:
+    """Enlarge a low atlas by SMFANet+, once: the answer is kept in `.scratch/`."""
+    low = np.ascontiguousarray(trial.low[..., :3])
+    digest = hashlib.sha256(low.tobytes() + WEIGHTS.read_bytes()).hexdigest()[:12]
+    kept = CACHE / f"{trial.name}.{digest}.png"
+    if not kept.is_file():
+        planes = torch.from_numpy(to_float(low)).permute(2, 0, 1)[None]
+        high = enlarge_in_tiles(read_smfanet(WEIGHTS), planes)[0].permute(1, 2, 0)
+        stored = to_integer(high.contiguous().numpy(), np.dtype(np.uint8))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(".part")
+        Image.fromarray(stored).save(part, "PNG")
+        part.replace(kept)
+    with Image.open(kept) as image:
+        return np.asarray(image)
+
+
+@final
+class Unlimited:
+    """An upscaler that is handed as many references as a run asks for, beyond its own limit."""
+
+    max_references: int | None = None
+
+    def __init__(self, upscaler: Upscaler) -> None:
+        self.upscaler = upscaler
+        self.name, self.scales = upscaler.name, upscaler.scales
+        self.overlap_tx = upscaler.overlap_tx
+
+    def bytes_per_texel(self, num_references: int) -> int:
+        """As the upscaler says."""
+        return self.upscaler.bytes_per_texel(num_references)
+
+    def fitted(self, samples: Any, scale: int) -> "Unlimited":
+        """The same around the fitted upscaler."""
+        return Unlimited(self.upscaler.fitted(samples, scale))
+
+    def __call__(self, low: torch.Tensor, references: Any, scale: int) -> Any:
+        """Super-resolve by the upscaler."""
+        return self.upscaler(low, references, scale)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Give the plain mean."""
+    return float(np.mean(values))
+
+
+def network_parser(text: str | None) -> argparse.ArgumentParser:
+    """Give a command line with what every question about the network takes."""
+    made = parser(text)
+    made.add_argument(
+        "--model",
+        default="auto",
+        help=f"a name or a checkpoint file, as of `texsr run`; '{RANDOM}': untrained weights",
+    )
+    return made
+
+
+def captures_option(made: argparse.ArgumentParser, *default: str) -> None:
+    """Let a command line choose among the validation captures."""
+    made.add_argument("--only", nargs="+", choices=NAMES, default=default or NAMES)
+
+
+def model_of(asked: str, device: str = "cpu") -> Upscaler:
+    """Build the upscaler that a command line names."""
+    return random_network(device) if asked == RANDOM else build_upscaler(asked, device)
+
+
+def network_of(asked: str, device: str = "cpu") -> TexsrUpscaler:
+    """Build an upscaler that is the network; with untrained weights where another one is named.
+
+    What it takes does not depend on its weights.
+    """
+    made = model_of(asked, device)
+    return made if isinstance(made, TexsrUpscaler) else random_network(device)
+
+
+def random_network(device: str = "cpu") -> TexsrUpscaler:
+    """Build the network of the default size with weights that nobody trained."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        network = Texsr(TexsrConfig()).requires_grad_(False).to(device)
+    return TexsrUpscaler(network, "untrained network")
