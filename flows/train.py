@@ -8,13 +8,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from texsr.flows.handles import decode
-from texsr.flows.training_run import TrainOutcome
-from texsr.flows.training_run import train as run_training
+from texsr.flows.training_run import TrainOutcome, train
 from texsr.flows.training_settings import Material, Recipe, Sitting, TrainJob
 
 
 @flow(name="train", flow_run_name="train {out}", persist_result=False)
-def train(
+def train_network(
     out: Path,
     material: Material,
     recipe: Recipe | None = None,
@@ -50,12 +49,12 @@ def train(
 )
 def learn(job: TrainJob) -> TrainOutcome:
     """Make packs, take steps, validate; see `texsr.flows.training_run`."""
-    return run_training(job)
+    return train(job)
 
 
 def run_training_as_flow(job: TrainJob) -> TrainOutcome:
     """Run a job through the flow; Prefect's own log tells the progress."""
-    facts = train(job.out, job.material, recipe=job.recipe, sitting=job.sitting)
+    facts = train_network(job.out, job.material, recipe=job.recipe, sitting=job.sitting)
     return decode(TrainOutcome, facts)
 
 

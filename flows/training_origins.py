@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ class Origin:
 
 
 def origin_of(folder: Path, *, name: str, use: str) -> Origin:
-    """Read what lies beside material: ATTRIBUTION*, LICENSE* or dataset.json, here or above."""
+    """Read what lies beside material: ATTRIBUTION*, LICENSE*, README* or dataset.json."""
     for place in (folder, folder / "capture", folder.parent):
         notes = terms_below(place) if place.is_dir() else []
+        notes = notes or sorted(folder.glob("README*"))
         if notes:
             text = "\n".join(note.read_text(encoding="utf-8", errors="replace") for note in notes)
             return Origin(name=name, licence=_licence(text), source=_source(text), use=use)
@@ -42,15 +43,19 @@ def origin_of(folder: Path, *, name: str, use: str) -> Origin:
     return Origin(name=name, licence=stated, source=NOT_STATED, use=use)
 
 
-def write_origin(pack: Path, origin: Origin, made: Any) -> None:
-    """Note in a pack whose it is, and what it was made by."""
-    facts = {**asdict(origin), "made": made}
-    write_file(pack / ORIGIN, json.dumps(facts, indent=1).encode())
+def write_origin(pack: Path, origin: Origin, notes: Mapping[str, Any]) -> None:
+    """Note in a pack whose it is, and `notes`: see `pack_note`."""
+    facts = {**asdict(origin), **notes}
+    write_file(pack / ORIGIN, json.dumps(facts).encode())
 
 
-def pack_made(pack: Path) -> Any:
-    """Give what a pack was made by; None where it does not say."""
-    return read_json(pack / ORIGIN).get("made") if (pack / ORIGIN).is_file() else None
+def pack_note(pack: Path, name: str) -> Any:
+    """Give a note of a pack; None where it has none.
+
+    `made` is what it was made by, `layout` how its surface lies in the texture plane
+    (`texsr.flows.training_leaks`), `validation_only` that nothing may be learnt from it.
+    """
+    return read_json(pack / ORIGIN).get(name) if (pack / ORIGIN).is_file() else None
 
 
 def pack_origin(pack: Path) -> Origin:
@@ -64,9 +69,7 @@ def pack_origin(pack: Path) -> Origin:
 
 def is_for_validation(pack: Path) -> bool:
     """Whether a pack says, or its place, that nothing may be learnt from it."""
-    if for_validation_only(pack):
-        return True
-    return (pack / ORIGIN).is_file() and read_json(pack / ORIGIN).get("validation_only") is True
+    return for_validation_only(pack) or pack_note(pack, "validation_only") is True
 
 
 def merged(origins: Iterable[Origin]) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,11 +35,15 @@ from texsr.flows.training_finding import (
     known_scale,
     named_apart,
 )
-from texsr.flows.training_origins import Origin, origin_of, pack_made, write_origin
+from texsr.flows.training_leaks import check_unseen, uv_layout
+from texsr.flows.training_origins import Origin, origin_of, pack_note, write_origin
 from texsr.flows.training_settings import Material, Recipe
 from texsr.models.texsr import TexsrConfig
+from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.errors import CaptureError
+from texsr.pipeline.formats.meshes import read_textured_mesh
 from texsr.pipeline.formats.writing import whole_or_absent, write_file
+from texsr.pipeline.stages.load import load_capture
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +62,21 @@ class PlannedPack:
     make: Callable[[np.random.Generator], Iterable[Pack]]
     origin: Origin
     settings: PackSettings
+    source: Path
+    surface: Callable[[], TexturedMesh] | None = None  # None: there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where packs are made, and what of."""
+
+    folder: Path
+    seed: int
+    validated: Mapping[str, Sequence[int]]  # layouts of the surfaces to keep off, by name
 
 
 def make_packs(
-    planned: Iterable[PlannedPack],
-    out: Path,
-    seed: int,
-    until: float | None,
-    progress: Progress,
+    planned: Iterable[PlannedPack], shelf: Shelf, until: float | None, progress: Progress
 ) -> list[Path]:
     """Make the packs that lack; give all that there are then.
 
@@ -73,6 +84,7 @@ def make_packs(
 
     Raises:
         OutOfTimeError: some lack still at `until` (of `time.monotonic`).
+        SettingsError: one is of a surface to keep off.
     """
     todo = list(planned)
     made: list[Path] = []
@@ -80,8 +92,8 @@ def make_packs(
         if until is not None and time.monotonic() > until:
             raise OutOfTimeError
         progress("packs", index, len(todo))
-        if _make(one, out, seed):
-            made.append(out / one.name)
+        if _make(one, shelf):
+            made.append(shelf.folder / one.name)
     if todo:
         progress("packs", len(todo), len(todo))
     return made
@@ -98,10 +110,15 @@ def plan_packs(material: Material, recipe: Recipe, config: TexsrConfig) -> Itera
         meshes = [mesh for place in material.scans for mesh in find_scans(place)]
         for name, mesh in named_apart(meshes, lambda mesh: mesh.parent.name).items():
             origin = origin_of(mesh.parent, name=name, use="photographed by simulation")
-            make = partial(simulated_tiles, mesh, settings)
             for number in range(recipe.rounds):
-                whole = f"scan_{name}_x{scale}_{number:03d}"
-                yield PlannedPack(name=whole, make=make, origin=origin, settings=settings)
+                yield PlannedPack(
+                    name=f"scan_{name}_x{scale}_{number:03d}",
+                    make=partial(simulated_tiles, mesh, settings),
+                    origin=origin,
+                    settings=settings,
+                    source=mesh,
+                    surface=partial(read_textured_mesh, mesh, root=mesh.parent),
+                )
         for name, folder in named_apart(material.pictures, lambda folder: folder.name).items():
             yield from _of_pictures(name, folder, settings, recipe)
     for name, root in named_apart(material.captures, lambda root: root.resolve().name).items():
@@ -125,6 +142,7 @@ def _of_pictures(
             make=partial(make, count),
             origin=origin,
             settings=replace(settings, tiles=count),
+            source=folder,
         )
 
 
@@ -137,20 +155,27 @@ def _of_capture(name: str, root: Path, recipe: Recipe, config: TexsrConfig) -> P
         make=lambda rng: capture_tiles(capture, truth / "atlas.png", settings, rng),
         origin=origin_of(root, name=name, use="a capture with a known answer"),
         settings=settings,
+        source=root,
+        surface=lambda: load_capture(capture).surface,
     )
 
 
-def _make(planned: PlannedPack, out: Path, seed: int) -> bool:
+def _make(planned: PlannedPack, shelf: Shelf) -> bool:
     """Make a pack unless it is there, whole and made alike; tell whether it is there now."""
-    folder, note = out / planned.name, out / f"{planned.name}{LEFT_OUT}"
-    made: Any = {"seed": seed, **asdict(planned.settings)}
+    folder = shelf.folder / planned.name
+    note = folder.with_name(f"{planned.name}{LEFT_OUT}")
+    source = str(planned.source.resolve())
+    made: Any = {"source": source, "seed": shelf.seed, **asdict(planned.settings)}
     if is_kept(folder, made):
         return True
     if note.is_file() and json.loads(note.read_text(encoding="utf-8")).get("made") == made:
         return False
-    rng = np.random.default_rng([seed, zlib.crc32(planned.name.encode())])
+    rng = np.random.default_rng([shelf.seed, zlib.crc32(planned.name.encode())])
     try:
-        put_pack(folder, list(planned.make(rng)), planned.origin, made)
+        layout = None if planned.surface is None else uv_layout(planned.surface())
+        check_unseen(source, layout, shelf.validated)
+        notes = {"made": made, "layout": layout}
+        put_pack(folder, list(planned.make(rng)), planned.origin, notes)
     except CaptureError as error:  # one bad scan of many costs no night
         logger.warning("left out: %s", error)
         write_file(note, json.dumps({"made": made, **error.as_json()}, indent=1).encode())
@@ -161,10 +186,10 @@ def _make(planned: PlannedPack, out: Path, seed: int) -> bool:
 
 def is_kept(folder: Path, made: Any) -> bool:
     """Whether a pack is there that was made like this."""
-    return is_pack(folder) and pack_made(folder) == made
+    return is_pack(folder) and pack_note(folder, "made") == made
 
 
-def put_pack(folder: Path, tiles: list[Pack], origin: Origin, made: Any) -> None:
+def put_pack(folder: Path, tiles: list[Pack], origin: Origin, notes: Mapping[str, Any]) -> None:
     """Write a pack, whole or not at all, in place of one that was made otherwise.
 
     Raises:
@@ -181,4 +206,4 @@ def put_pack(folder: Path, tiles: list[Pack], origin: Origin, made: Any) -> None
     shutil.rmtree(folder, ignore_errors=True)
     with whole_or_absent(folder) as part:
         write_pack(tiles, part)
-        write_origin(part, origin, made)
+        write_origin(part, origin, notes)

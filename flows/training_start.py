@@ -17,8 +17,9 @@ from texsr.flows.progress import Progress
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import read_pack
 from texsr.flows.training_finding import find_packs, named_apart
-from texsr.flows.training_origins import merged, pack_origin
-from texsr.flows.training_packs import make_packs, plan_packs
+from texsr.flows.training_leaks import check_unseen
+from texsr.flows.training_origins import merged, origin_of, pack_note, pack_origin
+from texsr.flows.training_packs import Shelf, make_packs, plan_packs
 from texsr.flows.training_settings import Material, Recipe, TrainJob, settle_config
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.architectures import build_network
@@ -96,8 +97,11 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
     validation = validation_sets(
         material.validation, place / "validation" / "packs", config, recipe.pack, progress
     )
-    planned = plan_packs(material, recipe, config)
-    made = make_packs(planned, place / "packs", recipe.seed, until, progress)
+    validated = {one.name: one.layout for one in validation if one.layout is not None}
+    for path in given:
+        check_unseen(str(path), pack_note(path, "layout"), validated)
+    shelf = Shelf(folder=place / "packs", seed=recipe.seed, validated=validated)
+    made = make_packs(plan_packs(material, recipe, config), shelf, until, progress)
     packs = list(dict.fromkeys(path.resolve() for path in (*given, *made)))
     data = merged(pack_origin(path) for path in packs)
     named = named_apart(packs, lambda path: path.name)
@@ -107,7 +111,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         pools=_pools(packs, config),
         packs={name: len(read_pack(path).low) for name, path in named.items()},
         validation=validation,
-        data=[*_data_of(start), *data],
+        data=[*_data_of(start), *data, *_data_of_networks(material)],
     )
 
 
@@ -152,6 +156,19 @@ def _read_start(path: Path) -> Checkpoint:
 def _data_of(start: Checkpoint | None) -> list[dict[str, str]]:
     """Give the data of the weights started from: they carry it on."""
     return [] if start is None else [dict(one) for one in start.facts.get("data", [])]
+
+
+def _data_of_networks(material: Material) -> list[dict[str, str]]:
+    """Give the networks that answers are learnt from, as data: their terms are to be told too."""
+    uses = {
+        material.teacher: "its answers were learnt from (teacher)",
+        material.vgg: "its features judged results",
+    }
+    found = [(path, use) for path, use in uses.items() if path is not None]
+    return merged(
+        origin_of(path.resolve().parent, name=f"{path.resolve().parent.name}/{path.name}", use=use)
+        for path, use in found
+    )
 
 
 def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:

@@ -22,7 +22,8 @@ from texsr.flows.progress import Progress
 from texsr.flows.training_batches import PackedTiles, stack
 from texsr.flows.training_data import Pack, PackSettings, capture_tiles
 from texsr.flows.training_finding import is_pack, known_scale
-from texsr.flows.training_origins import origin_of
+from texsr.flows.training_leaks import uv_layout
+from texsr.flows.training_origins import origin_of, pack_note
 from texsr.flows.training_packs import is_kept, put_pack
 from texsr.flows.trials import find_trials
 from texsr.models.alignment import Aligned
@@ -31,6 +32,7 @@ from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.training import Batch
 from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.similarity import luma_plane
+from texsr.pipeline.stages.load import load_capture
 
 COUNTS: tuple[int, ...] = (0, 1, 4)
 BORDER_TX = 8
@@ -55,6 +57,7 @@ class ValidationSet:
     name: str
     tiles: PackedTiles
     scale: int
+    layout: list[int] | None = None  # of its surface, `texsr.flows.training_leaks`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,17 +126,20 @@ def _as_set(name: str, path: Path, config: TexsrConfig) -> ValidationSet:
             expected=" or ".join(f"x{known}" for known in config.scales),
             remedy="leave it out of --validate, or train that scale with --scale",
         )
-    return ValidationSet(name=name, tiles=tiles, scale=scale)
+    layout = pack_note(path, "layout")
+    return ValidationSet(name=name, tiles=tiles, scale=scale, layout=layout)
 
 
 def _pack_capture(root: Path, folder: Path, settings: PackSettings) -> Path:
-    made: Any = {"source": str(root), "seed": SEED, **asdict(settings)}
+    made: Any = {"source": str(root.resolve()), "seed": SEED, **asdict(settings)}
     if not is_kept(folder, made):
         capture, truth = with_truth(root)
         rng = np.random.default_rng(SEED)
         tiles = list(capture_tiles(capture, truth / "atlas.png", settings, rng))
-        use = "validation only: nothing was learnt from it"
-        put_pack(folder, tiles, origin_of(root, name=folder.name, use=use), made)
+        origin = origin_of(root, name=folder.name, use="validation")
+        layout = uv_layout(load_capture(capture).surface)
+        notes = {"made": made, "layout": layout, "validation_only": True}
+        put_pack(folder, tiles, origin, notes)
     return folder
 
 

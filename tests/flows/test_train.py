@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from tests.scenes import Shape, make_surface
 from texsr.flows import training_packs, training_state, training_validation
 from texsr.flows.cli_train import train as train_command
 from texsr.flows.model_card import write_card
@@ -22,8 +23,9 @@ from texsr.flows.training_bars import TrainingBars
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import Pack, PackSettings, read_pack, write_pack
 from texsr.flows.training_drawing import Drawer, ahead
+from texsr.flows.training_leaks import same_layout, uv_layout
 from texsr.flows.training_log import read_log
-from texsr.flows.training_origins import Origin, origin_of, pack_origin, write_origin
+from texsr.flows.training_origins import Origin, origin_of, pack_note, pack_origin, write_origin
 from texsr.flows.training_outcome import Ending, TrainOutcome
 from texsr.flows.training_run import train
 from texsr.flows.training_settings import Material, Recipe, Sitting, TrainJob
@@ -35,6 +37,7 @@ from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.training import Trainer, TrainingSettings, own_reference
 from texsr.models.vgg import VggTrunk
 from texsr.models.visual import VisualJudge, VisualSettings
+from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 
 TINY = TexsrConfig(width=8, prior_blocks=1, fusion_blocks=1, reference_width=6)
@@ -455,6 +458,9 @@ def test_folders_of_others_are_left_alone(job):
     assert [path.name for path in job.out.iterdir()] == ["thesis.txt"]
 
 
+LAYOUTS = {"bowl": [9] * 256, "cup": [18, 0] * 128}
+
+
 class Photographer:
     """Stands in for the simulation: counts its calls and gives tiny tiles."""
 
@@ -477,6 +483,8 @@ class Photographer:
 def photographer(monkeypatch) -> Photographer:
     stand_in = Photographer()
     monkeypatch.setattr(training_packs, "simulated_tiles", stand_in)
+    monkeypatch.setattr(training_packs, "read_textured_mesh", lambda mesh, root: mesh)
+    monkeypatch.setattr(training_packs, "uv_layout", lambda mesh: LAYOUTS[mesh.parent.name])
     return stand_in
 
 
@@ -557,6 +565,36 @@ def test_packs_of_pictures(job, tmp_path, rng):
         train(replace(made, out=tmp_path / "other"))
 
 
+def test_no_scan_of_a_validation_capture_is_learnt_from(job, photographer, scans, tmp_path):
+    check = job.material.validation[0]
+    mine = Origin(name="vase", licence="mine", source="mine", use="validation")
+    write_origin(check, mine, {"layout": LAYOUTS["cup"], "validation_only": True})
+    made = replace(job, material=replace(job.material, packs=(), scans=(scans,)))
+    with pytest.raises(SettingsError, match="validation capture 'vase'") as told:
+        train(made)
+    assert told.value.where.endswith("cup/mesh.obj")
+    train(replace(made, material=replace(made.material, scans=(scans / "bowl",))))
+    packed = job.material.packs[0] / "p0"
+    write_origin(packed, mine, {"layout": LAYOUTS["cup"]})
+    with pytest.raises(SettingsError, match="validation capture 'vase'"):
+        train(replace(job, out=tmp_path / "other"))
+    with pytest.raises(SettingsError, match="validation only"):
+        train(replace(job, material=Material(packs=(check,))))
+
+
+def test_a_surface_is_known_again_by_its_layout(rng):
+    mesh, charts = make_surface(Shape.SPHERE, subdivisions=16)
+    surface = TexturedMesh(path=Path("a.obj"), mesh=mesh, charts=charts, atlases=())
+    order = rng.permutation(len(mesh.faces))
+    shuffled = replace(charts, uv_faces=charts.uv_faces[order], chart_id=charts.chart_id[order])
+    rough = replace(mesh, vertices=mesh.vertices + rng.normal(0, 0.01, mesh.vertices.shape))
+    other = replace(charts, uv=charts.uv**2)
+    layout = uv_layout(surface)
+    assert same_layout(layout, uv_layout(replace(surface, charts=shuffled, mesh=rough)))
+    assert not same_layout(layout, uv_layout(replace(surface, charts=other)))
+    assert not same_layout([12] + [0] * 255, [12] + [0] * 255)
+
+
 def test_packs_keep_to_their_settings(tmp_path, photographer, scans, job):
     made = replace(job, material=Material(scans=(scans / "cup",)))
     train(replace(made, sitting=replace(SITTING, minutes=1.0)))
@@ -576,7 +614,8 @@ def test_origins_without_words_of_their_own(tmp_path):
     found = origin_of(tmp_path / "set", name="a", use="u")
     assert found.licence == "BSD 2-Clause, MIT"
     assert found.source.startswith("zebra: github somebody/zebra")
-    write_origin(tmp_path / "set", found, {"seed": 0})
+    write_origin(tmp_path / "set", found, {"made": {"seed": 0}})
+    assert pack_note(tmp_path / "set", "made") == {"seed": 0}
     assert pack_origin(tmp_path / "set") == found
 
 
@@ -643,7 +682,7 @@ def test_the_flow_does_what_the_plain_call_does(job, monkeypatch):
     told: list[dict] = []
     monkeypatch.setattr(flows, "learn", flows.learn.fn)
     monkeypatch.setattr(flows, "_tell", told.append)
-    facts = flows.train.fn(job.out, job.material, recipe=job.recipe, sitting=SITTING)
+    facts = flows.train_network.fn(job.out, job.material, recipe=job.recipe, sitting=SITTING)
     assert facts["status"] == "done"
     assert told == [facts]
     assert isinstance(flows.decode(TrainOutcome, facts), TrainOutcome)
