@@ -47,7 +47,12 @@ def train(
     ] = None,
     steps: Annotated[int, typer.Option(help="Of the whole training.")] = 20_000,
     batch: Annotated[int, typer.Option(help="Crops a step learns from.")] = 8,
-    rate: Annotated[float, typer.Option(help="Top learning rate.")] = 1e-3,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Top learning rate. [default: 1e-3; with --from 2e-4, with --visual 1e-4]"
+        ),
+    ] = None,
     crop: Annotated[int, typer.Option(metavar="TX", help="Side of a crop in low texels.")] = 48,
     rounds: Annotated[int, typer.Option(help="Times each scan is photographed anew.")] = 3,
     tiles: Annotated[int, typer.Option(help="Tiles per picture, in the mean.")] = 12,
@@ -97,10 +102,10 @@ def train(
 
         texsr train --out runs/big --packs runs/one/packs --preset quality --validate trials
 
-        texsr train --out runs/mine --from fast.safetensors --captures vase_x4 --rate 2e-4
+        texsr train --out runs/mine --from fast.safetensors --captures vase_x4 --minutes 60
 
         texsr train --out runs/looks --from runs/one/best.safetensors --packs runs/one/packs
-        --visual --vgg vgg.safetensors --rate 1e-4 --steps 4000
+        --visual --vgg vgg.safetensors --steps 4000
     """
     with answering(as_json=json) as answer:
         from texsr.flows.training_settings import (
@@ -114,7 +119,9 @@ def train(
         from texsr.models.visual import VisualSettings
 
         learning = TrainingSettings(
-            steps=steps, rate=rate, reciprocal_weight=RECIPROCAL_WEIGHT if reciprocal else 0.0
+            steps=steps,
+            rate=_rate(rate, start, visual=visual),
+            reciprocal_weight=RECIPROCAL_WEIGHT if reciprocal else 0.0,
         )
         recipe = Recipe(
             config=_config(preset, scale, start),
@@ -157,6 +164,15 @@ def _config(
     word = Preset.FAST if preset is None else options.choose("--preset", preset, Preset.FAST)
     config = PRESETS[word]
     return config if scales is None else replace(config, scales=tuple(sorted(set(scales))))
+
+
+def _rate(rate: float | None, start: Path | None, *, visual: bool) -> float:
+    """Give the learning rate: less where there is something to unlearn."""
+    if rate is not None:
+        return rate
+    if visual:
+        return 1e-4
+    return 1e-3 if start is None else 2e-4
 
 
 def _run(job: "TrainJob", *, flow: bool) -> "TrainOutcome":

@@ -1,7 +1,8 @@
 """The facts that a trained checkpoint carries: what its model card is written from."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from texsr.flows.handles import encode
 from texsr.flows.manifest import texsr_version
 from texsr.flows.training_settings import TrainJob
 from texsr.flows.training_start import Ground
+from texsr.models.training import TrainingSettings
 
 ABOUT = (
     "The default network of texsr: sharpens a tile of a texture atlas from any number of photos "
@@ -28,29 +30,32 @@ LIMIT_VISUAL = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The steps that led to a checkpoint."""
+
+    steps: int
+    learning: TrainingSettings  # as the device had it
+    commits: tuple[str, ...]  # of the code that took them, first to last
+
+
 def facts_of(
-    job: TrainJob,
-    ground: Ground,
-    *,
-    step: int,
-    commits: Sequence[str],
-    validation: Mapping[str, Any] | None,
+    job: TrainJob, ground: Ground, taken: Taken, validation: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Gather the facts of a checkpoint.
 
     Args:
         job: what was asked for.
         ground: what was learnt from.
-        step: how many steps were taken.
-        commits: of the code that took them, first to last.
+        taken: the steps that led to it.
         validation: of these weights: `validation`, `mean` and `step`; None: there was none.
     """
     visual = job.recipe.visual is not None
     facts: dict[str, Any] = {
         "about": ABOUT_VISUAL if visual else ABOUT,
         "data": ground.data,
-        "recipe": _recipe(job, ground, step),
-        "commit": ", then ".join(commits),
+        "recipe": _recipe(job, ground, taken),
+        "commit": ", then ".join(taken.commits),
         "limits": [LIMIT_VISUAL, *LIMITS] if visual else list(LIMITS),
         "may_invent": visual,
     }
@@ -63,15 +68,16 @@ def facts_of(
     return facts
 
 
-def _recipe(job: TrainJob, ground: Ground, step: int) -> dict[str, Any]:
+def _recipe(job: TrainJob, ground: Ground, taken: Taken) -> dict[str, Any]:
     """Say what the training was told; names of files, without the folders of this machine."""
     material = job.material
     told = encode(job.recipe)
     del told["config"]  # the checkpoint has it, settled
+    told["learning"] = encode(taken.learning)
     files = {"teacher": material.teacher, "from": material.start, "vgg": material.vgg}
     return {
         **told,
-        "steps taken": step,
+        "steps taken": taken.steps,
         "tiles": sum(ground.packs.values()),
         "packs": len(ground.packs),
         "threads": job.sitting.threads,

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from texsr.flows.dataset_places import for_validation_only, terms_below
@@ -15,7 +16,7 @@ ORIGIN = "origin.json"
 NOT_STATED = "not stated"
 LONGEST = 300  # characters of a note that are kept
 KNOWN_TERMS = re.compile(
-    r"CC0(?: 1\.0)?|CC BY[A-Z -]*(?: \d\.\d)?|BSD \d-Clause|MIT|Apache-2\.0|Apache License 2\.0"
+    r"CC0(?: 1\.0)?|CC BY(?:-[A-Z]+)*(?: \d\.\d)?|BSD \d-Clause|MIT|Apache-2\.0|Apache License 2\.0"
 )
 
 
@@ -78,14 +79,23 @@ def merged(origins: Iterable[Origin]) -> list[dict[str, str]]:
     return [unique[key] for key in sorted(unique)]
 
 
+def joined(*lists: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Join items of model cards, without repeating any."""
+    kept: list[dict[str, str]] = []
+    for one in (one for items in lists for one in items):
+        if one not in kept:
+            kept.append(one)
+    return kept
+
+
 def _licence(text: str) -> str:
     said = re.search(r"^\s*licen[cs]e:\s*(.+)$", text, re.IGNORECASE | re.MULTILINE)
     if said:
-        return said[1].strip()[:LONGEST]
+        return shorten(said[1], LONGEST, placeholder=" ...")
     terms = list(dict.fromkeys(match[0] for match in KNOWN_TERMS.finditer(text)))
     return ", ".join(terms) or NOT_STATED
 
 
 def _source(text: str) -> str:
     said = re.search(r"^\s*source:\s*(.+)$", text, re.IGNORECASE | re.MULTILINE)
-    return (said[1].strip() if said else " ".join(text.split()))[:LONGEST]
+    return shorten((said[1] if said else text).lstrip("# "), LONGEST, placeholder=" ...")

@@ -19,10 +19,10 @@ WIDTH, PANEL = 860, 270
 LEFT, RIGHT, TOP, BOTTOM = 64, 180, 34, 36  # margins of a panel
 COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8f5aa8", "#c98a0b", "#5b6770", "#0f9d9d", "#a0522d")
 LOSSES = {
-    "l1": "result, with references",
-    SINGLE: "result, without",
-    "alone": "proposal, with references",
-    "teacher": "to the teacher, without",
+    "l1": "with references",
+    SINGLE: "without",
+    "alone": "proposal",
+    "teacher": "to the teacher",
 }
 GAP_TX = 4  # white, between pictures
 
@@ -39,7 +39,7 @@ def write_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     names = list(dict.fromkeys(name for line in checked for name in line["validation"]))
     scores = {"mean": [(float(line["step"]), float(line["mean"])) for line in checked]} | {
         name: [
-            (float(line["step"]), max(line["validation"][name].values()))
+            (float(line["step"]), list(line["validation"][name].values())[-1])
             for line in checked
             if name in line["validation"]
         ]
@@ -47,7 +47,13 @@ def write_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     }
     panels = [_panel("mean absolute error, 1/255", losses, 0, logarithmic=True)]
     if checked:
-        panels.append(_panel("validation, PSNR-Y in dB (best count)", scores, PANEL))
+        panels.append(
+            _panel(
+                "validation, PSNR-Y in dB: the mean, and captures with the most references",
+                scores,
+                PANEL,
+            )
+        )
     height = PANEL * len(panels)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
@@ -130,7 +136,8 @@ class _Axis:
         low, high = self._low, self._low + self._span
         if self._logarithmic:
             decades = range(floor(low), floor(high) + 1)
-            marks = [m * 10.0**d for d in decades for m in (1, 2, 5)]
+            few = range(1, 10) if self._span < 1 else (1, 2, 5)
+            marks = [m * 10.0**d for d in decades for m in few]
             return [mark for mark in marks if low <= log10(mark) <= high]
         rough = self._span / 5
         size = 10.0 ** floor(log10(rough))

@@ -28,7 +28,7 @@ from texsr.flows.lock import hold
 from texsr.flows.model_choice import choose_device, told_as_settings
 from texsr.flows.progress import Progress, silent
 from texsr.flows.training_drawing import Drawer, Drawn, ahead
-from texsr.flows.training_facts import code_commit, facts_of
+from texsr.flows.training_facts import Taken, code_commit, facts_of
 from texsr.flows.training_log import LINE_EVERY, TrainingLog
 from texsr.flows.training_outcome import Ending, Told, TrainOutcome, nothing_yet, unheard
 from texsr.flows.training_packs import OutOfTimeError
@@ -198,18 +198,16 @@ class Run:
         self._write(VISUAL if visual else LAST, found if ours else None)
 
     def _write(self, name: str, validation: Mapping[str, Any] | None) -> None:
-        step = self.trainer.step_index
+        taken = Taken(
+            steps=self.trainer.step_index,
+            learning=self.trainer.settings,
+            commits=tuple(self.commits),
+        )
         checkpoint = Checkpoint(
             architecture=ARCHITECTURE,
             config=encode(self.ground.config),
             weights=self.trainer.averaged,
-            facts=facts_of(
-                self.job,
-                self.ground,
-                step=step,
-                commits=self.commits,
-                validation=validation,
-            ),
+            facts=facts_of(self.job, self.ground, taken, validation),
         )
         with told_as_settings():
             write_checkpoint(self.place / name, checkpoint)

@@ -18,7 +18,7 @@ from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import read_pack
 from texsr.flows.training_finding import find_packs, named_apart
 from texsr.flows.training_leaks import check_unseen
-from texsr.flows.training_origins import merged, origin_of, pack_note, pack_origin
+from texsr.flows.training_origins import joined, merged, origin_of, pack_note, pack_origin
 from texsr.flows.training_packs import Shelf, make_packs, plan_packs
 from texsr.flows.training_settings import Material, Recipe, TrainJob, settle_config
 from texsr.flows.training_validation import ValidationSet, validation_sets
@@ -111,7 +111,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         pools=_pools(packs, config),
         packs={name: len(read_pack(path).low) for name, path in named.items()},
         validation=validation,
-        data=[*_data_of(start), *data, *_data_of_networks(material)],
+        data=joined(_data_of(start), data, _data_of_networks(material)),
     )
 
 

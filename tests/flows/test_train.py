@@ -35,7 +35,7 @@ from texsr.models.checkpoint import read_checkpoint
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.training import Trainer, TrainingSettings, own_reference
-from texsr.models.vgg import VggTrunk
+from texsr.models.vgg import VggTrunk, read_vgg
 from texsr.models.visual import VisualJudge, VisualSettings
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
@@ -276,6 +276,10 @@ def test_the_teacher_is_asked_where_there_are_no_references(job, tmp_path):
     save_file(Smfanet(SCALE, width=8, num_blocks=12).state_dict(), tmp_path / "teacher.safetensors")
     taught = replace(job, material=replace(job.material, teacher=tmp_path / "teacher.safetensors"))
     assert train(taught).losses["teacher"] > 0
+    data = read_checkpoint(taught.out / "last.safetensors").facts["data"]
+    assert [one["use"] for one in data if "teacher" in one["name"]] == [
+        "its answers were learnt from (teacher)"
+    ]
     save_file(Smfanet(2, width=8).state_dict(), tmp_path / "teacher.safetensors")
     with pytest.raises(SettingsError, match="x2"):
         train(replace(taught, out=tmp_path / "other"))
@@ -353,6 +357,22 @@ def test_the_critic_learns_and_reaches_the_network(packs):
     assert not losses["critic"].requires_grad
 
 
+def test_the_real_trunk_is_read_as_it_was_normalised(shared):
+    """Its activations are 1 in the mean over photographs; a wrong order of colours shows."""
+    trunk = read_vgg(shared / "weights" / "vgg" / "vgg_normalised_conv3_1.safetensors")
+    photo = Image.open(shared / "train" / "photos_budgie_cc0" / "casa-mila.jpg").resize((240, 160))
+    picture = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 255
+    means = [float(layer.mean()) for layer in trunk(picture)]
+    assert means == pytest.approx([1, 1, 1], abs=0.35)
+    assert [layer.shape[2] for layer in trunk(picture)] == [160, 80, 40]
+
+
+def test_weights_that_are_no_trunk_are_refused(looks):
+    save_file({"a": torch.zeros(1)}, looks.material.vgg)
+    with pytest.raises(SettingsError, match="cannot be used"):
+        train(looks)
+
+
 def test_it_starts_from_a_checkpoint_and_carries_its_data_on(job, tmp_path):
     train(learning(job, steps=1))
     start = job.out / "last.safetensors"
@@ -365,8 +385,12 @@ def test_it_starts_from_a_checkpoint_and_carries_its_data_on(job, tmp_path):
     for name, weight in ours.weights.items():
         torch.testing.assert_close(weight, theirs.weights[name], atol=1e-4, rtol=1e-3)
     assert [one["name"] for one in ours.facts["data"]] == ["p0", "p1", "q"]
+    third = replace(second, out=tmp_path / "third", material=replace(job.material, start=start))
+    train(third)
+    data = read_checkpoint(third.out / "last.safetensors").facts["data"]
+    assert [one["name"] for one in data] == ["p0", "p1"]
     with pytest.raises(SettingsError, match="width 8"):
-        train(replace(changed(second, config=replace(TINY, width=16)), out=tmp_path / "third"))
+        train(replace(changed(second, config=replace(TINY, width=16)), out=tmp_path / "fourth"))
 
 
 @pytest.mark.parametrize(
@@ -617,6 +641,10 @@ def test_origins_without_words_of_their_own(tmp_path):
     write_origin(tmp_path / "set", found, {"made": {"seed": 0}})
     assert pack_note(tmp_path / "set", "made") == {"seed": 0}
     assert pack_origin(tmp_path / "set") == found
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "README.md").write_text("# Weights\nCC BY 4.0, as CC BY-SA 4.0 is not")
+    found = origin_of(tmp_path / "weights", name="w", use="u")
+    assert (found.licence, found.source[:7]) == ("CC BY 4.0, CC BY-SA 4.0", "Weights")
 
 
 def command(*words: object, code: int = 0):
