@@ -8,7 +8,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from texsr.flows import cli_dataset, cli_evaluate, cli_look, cli_make, cli_run, cli_serve
+from texsr.flows import (
+    cli_dataset,
+    cli_evaluate,
+    cli_look,
+    cli_make,
+    cli_run,
+    cli_serve,
+    cli_train,
+)
 from texsr.flows.console import BAD_INPUT
 
 app = typer.Typer(
@@ -26,6 +34,7 @@ app.command()(cli_look.plan)
 app.command()(cli_look.preview)
 app.command()(cli_look.measure)
 app.command()(cli_evaluate.evaluate)
+app.command()(cli_train.train)
 app.command()(cli_make.simulate)
 app.command()(cli_make.unwrap)
 app.add_typer(cli_dataset.app, name="dataset")

@@ -200,7 +200,7 @@ def _text(outcome: "TrainOutcome") -> str:
             )
     lines = [head]
     if outcome.losses:
-        lines.append(f"mean absolute error: {said_losses(outcome.losses)}")
+        lines.append(f"error beside weights-free fusion: {said_losses(outcome.losses)}")
     for name, found in outcome.validation.items():
         told = ", ".join(f"{db:.2f} with {count}" for count, db in found.items())
         lines.append(f"{name}: PSNR-Y by references, dB: {told}")

@@ -16,8 +16,9 @@ from texsr.flows.single_image import Network, enlarge
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import SettingsError
+from texsr.pipeline.reduction import resized
 from texsr.pipeline.resample import resize
-from texsr.pipeline.stages.superresolve import Upscaler, check_scale, superresolve
+from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superresolve
 from texsr.pipeline.tile import plan_tiles
 
 Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
@@ -115,18 +116,19 @@ class Sharpening:
         """Sharpen as `texsr run` does.
 
         Raises:
-            SettingsError: the upscaler cannot do this scale.
+            SettingsError: the upscaler does not go as far as this scale.
         """
-        scale = check_scale(self.upscaler, subject.scale)
         if subject.capture is None:
-            return Enlarged(high=self._alone(subject.low, scale))
-        settings = RunSettings(scale=scale, references=self.references, device=self.device)
+            return Enlarged(high=self._alone(subject.low, subject.scale))
+        settings = RunSettings(scale=subject.scale, references=self.references, device=self.device)
         scene = Scene(subject.capture, settings, progress)
-        high, origin, _ = AtlasJob(scene, 0, self.upscaler, scale, work_dir).run(self.device)
+        job = AtlasJob(scene, 0, self.upscaler, subject.scale, work_dir)
+        high, origin, _ = job.run(self.device)
         return Enlarged(high=high, confidence=origin[..., 1])
 
-    def _alone(self, low: Stored, scale: int) -> Stored:
+    def _alone(self, low: Stored, wanted: int) -> Stored:
         """Enlarge a picture tile by tile, without references."""
+        scale = native_scale(self.upscaler, wanted)
         color = torch.from_numpy(to_float(low[..., :3])).permute(2, 0, 1)  # 3 h w
         high = np.empty((low.shape[0] * scale, low.shape[1] * scale, 3), low.dtype)
         for tile in plan_tiles(
@@ -137,7 +139,7 @@ class Sharpening:
             core = tile.core.relative_to(tile.padded).scaled(scale)
             rgb = made.permute(1, 2, 0).numpy()[core.slices]
             high[tile.core.scaled(scale).slices] = to_integer(rgb, low.dtype)
-        return high
+        return resized(high, height=low.shape[0] * wanted, width=low.shape[1] * wanted)
 
 
 def pillow_bicubic(

@@ -11,15 +11,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-COLOURS = ("l1", "single", "alone", "teacher", "reciprocal")  # errors of colour, in [0, 1]
-
 
 def said_losses(losses: Mapping[str, float]) -> str:
-    """Give errors of colour in 1/255, other losses as they are."""
-    return "  ".join(
-        f"{name} {255 * value:.2f}/255" if name in COLOURS else f"{name} {value:.3f}"
-        for name, value in losses.items()
-    )
+    """Give losses by name."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
 
 
 class TrainingBars:

@@ -15,7 +15,7 @@ References beyond those that see a tile are zeros.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from jaxtyping import Float16, Float32, Int8, UInt8
 
 from texsr.flows.calibration import calibrate
 from texsr.flows.progress import silent
+from texsr.flows.repainting import repainted
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.tiles import TileInput, TileSource
@@ -34,7 +35,7 @@ from texsr.models.resample import enlarge_faithfully
 from texsr.pipeline.formats.images import read_image
 from texsr.pipeline.stages.load import load_capture
 from texsr.pipeline.stages.select import select
-from texsr.pipeline.stages.simulate import SimulateSettings, simulate
+from texsr.pipeline.stages.simulate import SimulateSettings, read_single, simulate_surface
 from texsr.pipeline.tile import Region
 
 CONTEXT_TX = 16  # around a packed tile, so that its references are measured as in a run
@@ -86,13 +87,29 @@ def read_pack(path: Path) -> Pack:
 
 
 def simulated_tiles(
-    mesh_path: Path, settings: PackSettings, rng: np.random.Generator
+    mesh_path: Path,
+    settings: PackSettings,
+    rng: np.random.Generator,
+    paint: Sequence[Path] | None = None,
 ) -> list[Pack]:
-    """Photograph a textured mesh as people do, and pack tiles of the capture."""
+    """Photograph a textured mesh as people do, and pack tiles of the capture.
+
+    Args:
+        mesh_path: a mesh with UVs and one texture.
+        settings: what to pack.
+        rng: the same state gives the same tiles.
+        paint: pictures that its surface is repainted with, beside drawn print; None: it is not.
+
+    Raises:
+        CaptureError: the mesh cannot be used.
+    """
+    surface = read_single(mesh_path)
+    if paint is not None:
+        surface = repainted(surface, paint, rng)
     with tempfile.TemporaryDirectory() as scratch:
         drawn = SimulateSettings.drawn(rng, settings.scale)
         drawn = replace(drawn, max_photo_px=MAX_PHOTO_PX)
-        made = simulate(mesh_path, Path(scratch) / "one", drawn, rng)
+        made = simulate_surface(surface, Path(scratch) / "one", drawn, rng)
         return list(capture_tiles(made.capture, made.truth / "atlas.png", settings, rng))
 
 

@@ -3,7 +3,8 @@
 A line tells the losses of some steps:
 
     step, seconds      how far, and how long it took so far, in all sittings
-    l1, alone, ...     means over the batches with references, in the unit of colour, [0, 1]
+    l1, alone, ...     means over the batches with references, as shares of the error
+                       of weights-free fusion; `alone`: of the enlargement
     single, teacher    the same of the result over the batches without
     rate               learning rate of the last step
     skipped            steps so far that changed nothing, since a loss was not finite

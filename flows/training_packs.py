@@ -105,15 +105,18 @@ def plan_packs(material: Material, recipe: Recipe, config: TexsrConfig) -> Itera
     Raises:
         CaptureError: a place holds nothing of its kind.
     """
+    paint = [one for folder in material.pictures for one in find_pictures(folder, recipe.pack)]
     for scale in config.scales:
         settings = replace(recipe.pack, scale=scale)
         meshes = [mesh for place in material.scans for mesh in find_scans(place)]
         for name, mesh in named_apart(meshes, lambda mesh: mesh.parent.name).items():
             origin = origin_of(mesh.parent, name=name, use="photographed by simulation")
             for number in range(recipe.rounds):
+                repaint = number % 2 == 1  # the first round shows a scan as it is
+                kind = "painted" if repaint else "scan"
                 yield PlannedPack(
-                    name=f"scan_{name}_x{scale}_{number:03d}",
-                    make=partial(simulated_tiles, mesh, settings),
+                    name=f"{kind}_{name}_x{scale}_{number:03d}",
+                    make=partial(simulated_tiles, mesh, settings, paint=paint if repaint else None),
                     origin=origin,
                     settings=settings,
                     source=mesh,

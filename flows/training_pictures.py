@@ -32,7 +32,7 @@ Points = list[tuple[float, float]]
 def write_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """Draw the losses and the validation of a log as SVG: the same lines give the same bytes."""
     losses = {
-        told: [(float(line["step"]), 255.0 * line[name]) for line in lines if name in line]
+        told: [(float(line["step"]), line[name]) for line in lines if name in line]
         for name, told in LOSSES.items()
     }
     checked = [line for line in lines if "validation" in line]
@@ -45,7 +45,7 @@ def write_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
         ]
         for name in names
     }
-    panels = [_panel("mean absolute error, 1/255", losses, 0, logarithmic=True)]
+    panels = [_panel("error beside weights-free fusion", losses, 0, logarithmic=True)]
     if checked:
         panels.append(
             _panel(

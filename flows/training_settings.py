@@ -50,7 +50,7 @@ class Recipe:
     pack: PackSettings = field(default_factory=PackSettings)
     """Tiles that are made. Its `scale` is not used: tiles are made for every scale of `config`."""
     rounds: int = 3
-    """How often each scan is photographed, every time anew."""
+    """How often each scan is photographed, every time anew, and every other time repainted."""
     tiles_per_picture: int = 12
     """In the mean over the pictures of a folder."""
     validate_every: int = 500

@@ -20,7 +20,7 @@ from texsr.models.smoothing import blur
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 WHOLE_SHARE = 0.9  # of a low texel seen: practically all of it
-NUM_CUES = 8
+NUM_CUES, PX_CUE = 8, 4  # how many, and which is photo px per high texel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,38 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+LEAST_YARDSTICK = 0.5 / 255  # flat tiles are right to within rounding, whatever one does
 
-def covered_l1(
+
+def relative_l1(
     high: Float32[Tensor, "b 3 H W"],
     target: Float32[Tensor, "b 3 H W"],
     covered: Float32[Tensor, "b 1 H W"],
+    yardstick: Float32[Tensor, " b"],
 ) -> Float32[Tensor, ""]:
-    """Mean absolute error over covered texels; 0 where there are none."""
-    error = (high - target).abs() * covered
-    return error.sum() / (3.0 * covered.sum()).clamp_min(1.0)
+    """Mean absolute error over covered texels as a share of a yardstick, averaged over tiles.
+
+    Gains in dB are ratios. Without the yardstick, tiles that hardly anything can be done about
+    would outweigh those where photos show everything, and the latter would be spoilt.
+
+    Args:
+        high: a result, sRGB-encoded.
+        target: what it should be.
+        covered: 1 on the charts, else 0.
+        yardstick: for each tile an error that is good by simple means.
+    """
+    error = tile_l1(high, target, covered)
+    return (error / (yardstick + LEAST_YARDSTICK)).mean()
+
+
+def tile_l1(
+    high: Float32[Tensor, "b 3 H W"],
+    target: Float32[Tensor, "b 3 H W"],
+    covered: Float32[Tensor, "b 1 H W"],
+) -> Float32[Tensor, " b"]:
+    """Mean absolute error over the covered texels of each tile; 0 where there are none."""
+    error = ((high - target).abs() * covered).sum((1, 2, 3))
+    return error / (3.0 * covered.sum((1, 2, 3))).clamp_min(1.0)
 
 
 def doubt_loss(

@@ -21,6 +21,7 @@ def blur(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n 
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # it is kept, and may be asked for again where gradients are wanted
 def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
     taps = _taps(sigma)
     reach = len(taps) // 2

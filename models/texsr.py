@@ -64,7 +64,12 @@ class Outcome(NamedTuple):
     high: Float32[Tensor, "b 3 H W"]
     alone: Float32[Tensor, "b 3 H W"]  # what the first trunk proposed without any reference
     error: Float32[Tensor, "b 1 H W"]  # expected absolute error of `high`, > 0
-    backed: Float32[Tensor, "b 1 H W"]  # [0, 1], share of the attention that went to photos
+    attention: Float32[Tensor, "b k H W"]  # [0, 1], of each reference; the rest went to none
+
+    @property
+    def backed(self) -> Float32[Tensor, "b 1 H W"]:
+        """[0, 1], share of the attention that went to photos."""
+        return self.attention.sum(1, keepdim=True)
 
 
 @final
@@ -107,9 +112,9 @@ class Texsr(nn.Module):
         fused = fused + port.weigh(mixture - alone)
         fused = self.fusion(fused) + fused
         high = aligned.base + mixture + port.correct(fused)
-        backed = torch.zeros_like(high[:, :1]) if seen is None else seen.backed
         error = port.doubt(fused.detach())
-        return Outcome(high, aligned.base + alone, error, backed)
+        shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
+        return Outcome(high, aligned.base + alone, error, shares)
 
 
 class _Block(nn.Module):
@@ -119,9 +124,9 @@ class _Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.bias)
         with torch.no_grad():
             self.second.weight.mul_(0.1)
+        _silence(self.second.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(functional.relu(self.first(x)))
@@ -142,8 +147,7 @@ class _Port(nn.Module):
         self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.error = nn.Conv2d(width, parts, 1)
         for head in (self.logit, self.proposal, self.correction, self.error):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            _silence(head.weight, head.bias)
 
     def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
         """Take in the low texels, and what their faithful enlargement adds to them."""
@@ -178,7 +182,7 @@ class _Port(nn.Module):
 class _Seen(NamedTuple):
     mixture: Float32[Tensor, "b 3 H W"]
     features: Float32[Tensor, "b c h w"]
-    backed: Float32[Tensor, "b 1 H W"]
+    attention: Float32[Tensor, "b k H W"]
 
 
 class _Look(nn.Module):
@@ -192,8 +196,7 @@ class _Look(nn.Module):
         self.second = nn.Conv2d(kept, kept, 3, padding=1)
         self.consensus = nn.Conv2d(kept, kept, 1)
         self.gathered = nn.Conv2d(kept, config.width, 1, bias=False)  # silence says nothing
-        nn.init.zeros_(self.place.weight)
-        nn.init.zeros_(self.place.bias)
+        _silence(self.place.weight, self.place.bias)
 
     def forward(
         self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port, mode: Attention
@@ -215,7 +218,7 @@ class _Look(nn.Module):
         photos = (attention[:, :, None] * aligned.detail).sum(1)
         mixture = alone * (1.0 - backed) + _crispened(photos, aligned.crispness)
         share = functional.avg_pool2d(attention, port.scale)
-        return _Seen(mixture, self.gathered(_gather(look, share)), backed)
+        return _Seen(mixture, self.gathered(_gather(look, share)), attention)
 
     def _first(
         self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port
@@ -229,6 +232,22 @@ class _Look(nn.Module):
         gain, offset = self.place(features).chunk(2, dim=1)
         look = look.unflatten(0, (b, k)) * (1.0 + gain[:, None]) + offset[:, None]
         return functional.relu(look)
+
+
+def weights_free(aligned: Aligned, scale: int) -> Float32[Tensor, "b 3 H W"]:
+    """Give the fusion that an untrained network makes: that of `projection`."""
+    if not aligned.detail.shape[1]:
+        return aligned.base
+    attention = _softmax_with_none(_starting_logits(aligned, scale))
+    photos = (attention[:, :, None] * aligned.detail).sum(1)
+    return aligned.base + _crispened(photos, aligned.crispness)
+
+
+def _silence(*parameters: Tensor | None) -> None:
+    """Set parameters to zero: what they feed starts without a say."""
+    for parameter in parameters:
+        if parameter is not None:
+            nn.init.zeros_(parameter)
 
 
 def _starting_logits(aligned: Aligned, scale: int) -> Float32[Tensor, "b k H W"]:

@@ -7,14 +7,16 @@ from typing import NamedTuple, final
 import torch
 from jaxtyping import Float32
 from torch import Tensor
+from torch.nn import functional
 
-from texsr.models.alignment import Aligned, align
+from texsr.models.alignment import PX_CUE, Aligned, align, spread, without_references
 from texsr.models.crispness import measure_crispness
 from texsr.models.projection import CONFIDENCE_SLOPE, Projection
 from texsr.models.protocol import Upscaled, WarpedReferences
-from texsr.models.resample import make_consistent
+from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 from texsr.models.texsr import Attention, Outcome, Texsr
 
+BEYOND = 2  # times the largest native scale: what photos hold there is mixed as the network decided
 ABLATIONS = {"attention": Attention.STARTING, "parts": Attention.WHOLE_PARTS}
 
 
@@ -48,10 +50,12 @@ class TexsrUpscaler:
     def __init__(
         self, network: Texsr, name: str = "texsr", options: FusionOptions | None = None
     ) -> None:
-        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.network = network.eval()
+        self.network.to(memory_format=torch.channels_last)  # pyright: ignore
         self.name = name
         self.options = options or FusionOptions()
-        self.scales = network.config.scales
+        native = network.config.scales
+        self.scales = (*native, BEYOND * max(native))
         self.max_references: int | None = network.config.max_references
 
     def ablated(self, what: str) -> "TexsrUpscaler":
@@ -100,7 +104,7 @@ class TexsrUpscaler:
             return Projection()(low, references, scale)
         high = make_consistent(outcome.high, low, scale)
         confidence = 1.0 / (1.0 + outcome.error * CONFIDENCE_SLOPE)
-        return Upscaled(high, confidence, outcome.backed)
+        return Upscaled(high, confidence, outcome.backed.clamp(0.0, 1.0))
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""
@@ -116,7 +120,14 @@ class TexsrUpscaler:
         return kept._replace(weight=(kept.weight > 0).float(), prior=torch.ones_like(kept.prior))
 
     def _outcome(self, low: Tensor, aligned: Aligned, scale: int) -> Outcome | None:
-        """Ask the network, on CUDA in half precision; None where even full precision fails."""
+        """Ask the network; None where its answer is not finite."""
+        if scale in self.network.config.scales:
+            return self._native(low, aligned, scale)
+        coarse = self._native(low, coarser(aligned, BEYOND), scale // BEYOND)
+        return None if coarse is None else finer(coarse, aligned, BEYOND)
+
+    def _native(self, low: Tensor, aligned: Aligned, scale: int) -> Outcome | None:
+        """Ask at a native scale, on CUDA in half precision first."""
         if low.is_cuda:
             with torch.autocast("cuda", torch.bfloat16):
                 outcome = self.network(low, aligned, scale, self.options.attention)
@@ -125,6 +136,39 @@ class TexsrUpscaler:
                 return outcome
         outcome = self.network(low, aligned, scale, self.options.attention)
         return outcome if _finite(outcome) else None
+
+
+def coarser(aligned: Aligned, factor: int) -> Aligned:
+    """Give the same tiles at a scale `factor` times smaller."""
+    b, k = aligned.detail.shape[:2]
+    base = reduce(aligned.base, factor)
+    if not k:
+        return without_references(base, base.shape[2] // aligned.belief.shape[2])
+    cues = aligned.cues.clone()
+    cues[:, :, PX_CUE] *= factor  # photo px on a texel that is larger
+    return aligned._replace(
+        base=base,
+        detail=reduce(aligned.detail.flatten(0, 1), factor).unflatten(0, (b, k)),
+        weight=functional.avg_pool2d(aligned.weight, factor),
+        cues=cues,
+    )
+
+
+def finer(coarse: Outcome, aligned: Aligned, factor: int) -> Outcome:
+    """Carry an answer to a scale `factor` times larger, with what photos hold beyond it.
+
+    The attention of the coarse texels decides there too; nothing is invented.
+    """
+    b, k = aligned.detail.shape[:2]
+    high = enlarge_faithfully(coarse.high, factor)
+    alone = enlarge_faithfully(coarse.alone, factor)
+    attention = aligned.weight  # no references: k = 0
+    if k:
+        attention = spread(coarse.attention, factor)
+        detail = aligned.detail.flatten(0, 1)
+        beyond = detail - enlarge_faithfully(reduce(detail, factor), factor)
+        high = high + (attention[:, :, None] * beyond.unflatten(0, (b, k))).sum(1)
+    return Outcome(high, alone, spread(coarse.error, factor), attention)
 
 
 def distinct(references: WarpedReferences) -> list[int]:

@@ -19,33 +19,38 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from texsr.models.alignment import Aligned
-from texsr.models.losses import covered_l1, doubt_loss
+from texsr.models.losses import doubt_loss, relative_l1, tile_l1
+from texsr.models.optimiser import MuonAdam, split
 from texsr.models.smoothing import blur
-from texsr.models.texsr import Texsr
+from texsr.models.texsr import Texsr, weights_free
 
 WARM_SHARE = 0.05  # of the steps, to reach the top rate
 LAST_RATE = 0.02  # of the top rate, at the end
+TRUNKS = ("prior", "look", "fusion")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How to train. Weights of losses are relative to the L1 of the result."""
+    """How to train. Weights of losses are relative to the L1 of the result.
+
+    Every L1 is a share: of the error that weights-free fusion makes on the tile.
+    """
 
     steps: int = 20_000
     """Of one cycle: the rate rises, then falls to almost nothing."""
     rate: float = 1e-3
-    """Top learning rate (Adam)."""
+    """Top learning rate of Adam; Muon's is a multiple of it."""
     alone_weight: float = 0.5
     """Of the L1 of what the network proposes without references."""
     teacher_weight: float = 0.5
     """Of the L1 to the teacher's answer, on samples that have one."""
-    doubt_weight: float = 0.001
+    doubt_weight: float = 0.05
     """Of the likelihood of the expected error; it reaches its own head only."""
     reciprocal_weight: float = 0.0
     """Of the L1 where the result stands in for one reference; 0: that is not computed."""
     ema: float = 0.999
     """Share of the averaged weights that stays at each step."""
-    clip: float = 0.5
+    clip: float = 50.0
     """Largest norm of the gradient."""
     bf16: bool = False
     """Mixed precision, on CUDA."""
@@ -97,8 +102,7 @@ class Trainer:
         self.settings, self.device, self.step_index, self.judge = settings, device, 0, judge
         self.network = network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        trained = [p for p in network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(trained, lr=settings.rate, betas=(0.9, 0.99))
+        self.optimiser = MuonAdam(*split(network, TRUNKS), lr=settings.rate)
 
     def step(self, batch: Batch, scale: int) -> dict[str, float]:
         """Learn from one batch; give the losses, not weighted.
@@ -126,17 +130,21 @@ class Trainer:
         with self._mixed():
             out = self.network(batch.low, batch.aligned, scale)
         high, alone = out.high.float(), out.alone.float()
+        answer = batch.truth, batch.covered
+        with torch.no_grad():
+            yardstick = tile_l1(weights_free(batch.aligned, scale), *answer)
+            enlarged = tile_l1(batch.aligned.base, *answer)
         losses = {
-            "l1": covered_l1(high, batch.truth, batch.covered),
-            "alone": covered_l1(alone, batch.truth, batch.covered),
-            "doubt": doubt_loss(out.error.float(), high, batch.truth, batch.covered),
+            "l1": relative_l1(high, *answer, yardstick),
+            "alone": relative_l1(alone, *answer, enlarged),
+            "doubt": doubt_loss(out.error.float(), high, *answer),
         }
         if batch.teacher is not None:
-            losses["teacher"] = covered_l1(high, batch.teacher, batch.covered)
+            losses["teacher"] = relative_l1(high, batch.teacher, batch.covered, yardstick)
         if self.settings.reciprocal_weight and batch.aligned.detail.shape[1]:
             with self._mixed():
                 again = self.network(batch.low, own_reference(batch.aligned, high), scale)
-            losses["reciprocal"] = covered_l1(again.high.float(), batch.truth, batch.covered)
+            losses["reciprocal"] = relative_l1(again.high.float(), *answer, yardstick)
         return losses | ({} if self.judge is None else self.judge(high, batch))
 
     def _mixed(self) -> torch.autocast:

@@ -21,9 +21,9 @@ from texsr.models.vgg import VggTrunk, feature_distance
 class VisualSettings:
     """Weights beside the L1 of the result."""
 
-    perceptual_weight: float = 1e-2
-    """Of the distance of features; they are 1 in the mean, where colours differ by 1/100."""
-    adversarial_weight: float = 1e-3
+    perceptual_weight: float = 0.7
+    """Of the distance of features, which are 1 in the mean; the L1 is a share, about 1 as well."""
+    adversarial_weight: float = 0.07
     """Of what the critic says."""
     critic_rate: float = 1e-4
     """Learning rate of the critic (Adam); it does not follow the network's."""

@@ -4,6 +4,7 @@ Photographs are short of the crisp edges that print has; networks that never saw
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -79,15 +80,15 @@ def _box(rng: np.random.Generator, side: int, largest: float) -> tuple[float, fl
     return x, y, x + width, y + height
 
 
-def _disc(pen, rng, side: int, largest: float, colour: Colour) -> None:
+def _disc(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
     pen.ellipse(_box(rng, side, largest), fill=colour)
 
 
-def _bar(pen, rng, side: int, largest: float, colour: Colour) -> None:
+def _bar(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
     pen.rectangle(_box(rng, side, largest), fill=colour)
 
 
-def _outline(pen, rng, side: int, largest: float, colour: Colour) -> None:
+def _outline(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
     width = int(rng.integers(2, 14))
     if rng.random() < 0.5:
         pen.ellipse(_box(rng, side, largest), outline=colour, width=width)
@@ -95,7 +96,7 @@ def _outline(pen, rng, side: int, largest: float, colour: Colour) -> None:
         pen.rounded_rectangle(_box(rng, side, largest), radius=width, outline=colour, width=width)
 
 
-def _polygon(pen, rng, side: int, largest: float, colour: Colour) -> None:
+def _polygon(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
     corners = int(rng.integers(3, 9))
     turn = np.sort(rng.uniform(0, 2 * np.pi, corners))
     reach = side * largest * 0.5 * rng.uniform(0.3, 1.0, corners)
@@ -106,7 +107,7 @@ def _polygon(pen, rng, side: int, largest: float, colour: Colour) -> None:
     )
 
 
-def _lines(pen, rng, side: int, largest: float, colour: Colour) -> None:
+def _lines(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
     """Parallel lines, as in bar codes and hatching."""
     x, y, right, bottom = _box(rng, side, largest)
     step = float(rng.uniform(4, 40))
@@ -115,7 +116,9 @@ def _lines(pen, rng, side: int, largest: float, colour: Colour) -> None:
         x += step * float(rng.uniform(0.5, 1.5))
 
 
-def _lettering(pen, rng, side: int, largest: float, colour: Colour) -> None:
+def _lettering(
+    pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour
+) -> None:
     """A few lines of text of one size."""
     from PIL import ImageFont
 

@@ -49,8 +49,8 @@ def comparisons(
         low, high = before[spot.atlas_index], after[spot.atlas_index]
         panels = side_by_side(
             [
-                ("before, bicubic", _cut(low, spot.region, 1.0, panel_px)),
-                ("after", _cut(high, spot.region, high.shape[1] / low.shape[1], panel_px)),
+                ("before, bicubic", _cut(low, spot.region, low, panel_px)),
+                ("after", _cut(high, spot.region, low, panel_px)),
             ]
         )
         pictures.append(_picture(f"atlas_{number:02d}", f"{name}, {_place(spot)}", panels))
@@ -76,25 +76,30 @@ def _place(spot: Spot) -> str:
 
 
 def _cut(
-    stored: Texture, region: Region, scale: float, panel_px: int
+    stored: Texture, region: Region, low: Texture, panel_px: int
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Enlarge a window of a texture bicubically to the panel's size."""
-    height, width = stored.shape[:2]
-    low, high = (
-        (round(start * scale), round((start + size) * scale))
-        for start, size in ((region.y, region.height), (region.x, region.width))
+    """Enlarge a window of a texture, given in texels of `low`, bicubically to the panel's size."""
+    (rows, y, tall), (columns, x, wide) = (
+        _window(start, size, (stored.shape[axis], low.shape[axis]), panel_px)
+        for axis, (start, size) in enumerate(((region.y, region.height), (region.x, region.width)))
     )
-    top, left = max(0, low[0] - MARGIN_TX), max(0, high[0] - MARGIN_TX)
-    bottom, right = min(height, low[1] + MARGIN_TX), min(width, high[1] + MARGIN_TX)
-    color = _rgb(stored[top:bottom, left:right])
-    zoom = panel_px / (low[1] - low[0])
-    big = enlarged(
-        color,
-        height=round((bottom - top) * zoom),
-        width=round((right - left) * zoom),
-    )
-    y, x = round((low[0] - top) * zoom), round((high[0] - left) * zoom)
+    big = enlarged(_rgb(stored[rows, columns]), height=tall, width=wide)
     return big[y : y + panel_px, x : x + panel_px]
+
+
+def _window(
+    start: int, size: int, sides_tx: tuple[int, int], panel_px: int
+) -> tuple[slice, int, int]:
+    """Give the texels to enlarge, where the panel starts in their enlargement, and its side."""
+    scale = sides_tx[0] / sides_tx[1]
+    zoom = panel_px / (size * scale)
+    first, last = start * scale, (start + size) * scale
+    texels = slice(
+        max(0, int(np.floor(first)) - MARGIN_TX),
+        min(sides_tx[0], int(np.ceil(last)) + MARGIN_TX),
+    )
+    side = max(panel_px, round((texels.stop - texels.start) * zoom))
+    return texels, min(round((first - texels.start) * zoom), side - panel_px), side
 
 
 def _rgb(stored: Texture) -> Float32[np.ndarray, "h w 3"]:

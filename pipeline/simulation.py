@@ -104,6 +104,7 @@ class SimulateSettings:
         """
         draw = rng.uniform
         lit = rng.uniform() < LIT
+        careless = float(rng.uniform())  # of one photographer: bad focus and bad poses go together
 
         def at_times(often: float, low: float, high: float) -> float:
             value = float(draw(low, high))
@@ -117,11 +118,11 @@ class SimulateSettings:
             max_elevation_deg=float(draw(35.0, 75.0)),
             exposure=float(draw(0.0, 0.25)),
             white_balance=float(draw(0.0, 0.08)),
-            noise=float(np.exp(draw(np.log(0.5), np.log(4.0)))),
+            noise=float(np.exp(draw(np.log(0.5), np.log(1.5 + 2.5 * careless)))),
             jpeg_quality=int(rng.integers(85, 97, endpoint=True)),
-            pose_error_px=float(draw(0.2, 1.0)),
-            defocus_px=at_times(0.6, 0.0, 1.0),
-            shake_px=at_times(0.5, 0.0, 1.5),
+            pose_error_px=float(draw(0.2, 0.4 + 0.6 * careless)),
+            defocus_px=at_times(0.8 * careless, 0.0, 1.0),
+            shake_px=at_times(0.7 * careless, 0.0, 1.5),
             masks=bool(draw() < 0.2),
             shading=at_times(0.7 * lit, 0.1, 0.9),
             moving_lamp=bool(draw() < 0.5),
@@ -129,7 +130,7 @@ class SimulateSettings:
             highlight=at_times(0.6 * lit, 0.05, 0.6),
             vignetting=at_times(0.5, 0.0, 0.3),
             vary=True,
-            roughness=at_times(0.8, 0.0, 0.004),
+            roughness=at_times(0.8, 0.0, 0.004 * careless),
             decoys=int(rng.integers(1, 2, endpoint=True)) if draw() < 0.15 else 0,
         )
 

@@ -59,6 +59,15 @@ def simulate(
         CaptureError: the mesh cannot be used.
         OutputError: `out_dir` is taken or cannot be written.
     """
+    return simulate_surface(read_single(mesh_path), out_dir, settings, rng, progress)
+
+
+def read_single(mesh_path: Path) -> TexturedMesh:
+    """Read a mesh with UVs and one texture.
+
+    Raises:
+        CaptureError: it cannot be read, or has several textures.
+    """
     surface = read_textured_mesh(mesh_path, root=mesh_path.parent)
     if len(surface.atlases) != 1:
         raise CaptureError(
@@ -67,7 +76,7 @@ def simulate(
             expected="a mesh with one",
             remedy="bake its materials into one atlas first",
         )
-    return simulate_surface(surface, out_dir, settings, rng, progress)
+    return surface
 
 
 def simulate_surface(

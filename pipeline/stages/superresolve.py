@@ -94,23 +94,6 @@ def native_scale(upscaler: Upscaler, scale: float) -> int:
     return min(own for own in upscaler.scales if own >= scale)
 
 
-def check_scale(upscaler: Upscaler, scale: float) -> int:
-    """Give a scale as the upscaler takes it, without a reduction afterwards.
-
-    Raises:
-        SettingsError: it is none of its own.
-    """
-    if scale not in upscaler.scales:
-        known = ", ".join(str(s) for s in upscaler.scales)
-        raise SettingsError(
-            "--scale",
-            found=f"{scale:g}",
-            expected=f"one of {known} for model '{upscaler.name}'",
-            remedy=f"use --scale {upscaler.scales[0]}",
-        )
-    return int(scale)
-
-
 def superresolve(
     low: Float32[Tensor, "3 h w"],
     references: Warped | Cropped | None,

@@ -3,9 +3,8 @@
 import argparse
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from texsr.flows.sharpen import build_upscaler
+from texsr.models.checkpoint import SUFFIX, Checkpoint, write_checkpoint
 from texsr.models.smfanet import enlarge_in_tiles, read_smfanet
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_upscaler import TexsrUpscaler
@@ -26,7 +26,7 @@ SCALE = 4
 SINGLE_IMAGE = "SMFANet+"
 WEIGHTS = CAPTURES.parent / "weights" / "smfanet_plus" / f"x{SCALE}.safetensors"
 CACHE = REPOSITORY / ".scratch" / "smfanet_plus"
-RANDOM = "random"
+RANDOM, DRAWN = "random", 0.003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,30 +68,6 @@ def single_image(trial: Trial) -> UInt8[np.ndarray, "H W 3"]:
         return np.asarray(image)
 
 
-@final
-class Unlimited:
-    """An upscaler that is handed as many references as a run asks for, beyond its own limit."""
-
-    max_references: int | None = None
-
-    def __init__(self, upscaler: Upscaler) -> None:
-        self.upscaler = upscaler
-        self.name, self.scales = upscaler.name, upscaler.scales
-        self.overlap_tx = upscaler.overlap_tx
-
-    def bytes_per_texel(self, num_references: int) -> int:
-        """As the upscaler says."""
-        return self.upscaler.bytes_per_texel(num_references)
-
-    def fitted(self, samples: Any, scale: int) -> "Unlimited":
-        """The same around the fitted upscaler."""
-        return Unlimited(self.upscaler.fitted(samples, scale))
-
-    def __call__(self, low: torch.Tensor, references: Any, scale: int) -> Any:
-        """Super-resolve by the upscaler."""
-        return self.upscaler(low, references, scale)
-
-
 def mean(values: Sequence[float]) -> float:
     """Give the plain mean."""
     return float(np.mean(values))
@@ -128,8 +104,26 @@ def network_of(asked: str, device: str = "cpu") -> TexsrUpscaler:
 
 
 def random_network(device: str = "cpu") -> TexsrUpscaler:
-    """Build the network of the default size with weights that nobody trained."""
+    """Build the network of the default size with weights that nobody trained.
+
+    All are drawn, those too that start at zero and would keep parts of it silent.
+    """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        network = Texsr(TexsrConfig()).requires_grad_(False).to(device)
-    return TexsrUpscaler(network, "untrained network")
+        network = Texsr(TexsrConfig()).requires_grad_(False)
+        for weight in network.parameters():
+            weight.add_(torch.randn_like(weight), alpha=DRAWN)
+    return TexsrUpscaler(network.to(device), "untrained network")
+
+
+def random_file(where: Path) -> Path:
+    """Write the network with weights that nobody trained, for commands that take a file."""
+    network, path = random_network().network, where / f"{RANDOM}{SUFFIX}"
+    checkpoint = Checkpoint(
+        architecture="texsr",
+        config=asdict(network.config),
+        weights=network.state_dict(),
+        facts={},
+    )
+    write_checkpoint(path, checkpoint)
+    return path

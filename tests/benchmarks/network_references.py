@@ -14,7 +14,6 @@ from network_common import (
     SCALE,
     SINGLE_IMAGE,
     Trial,
-    Unlimited,
     captures_option,
     mean,
     model_of,
@@ -23,6 +22,7 @@ from network_common import (
     single_image,
 )
 
+from texsr.flows.ablations import Unlimited
 from texsr.flows.settings import RunSettings
 from texsr.pipeline.stages.measure import measure
 from texsr.pipeline.stages.superresolve import Upscaler
@@ -38,7 +38,7 @@ Row = tuple[str | float | None, ...]
 def scored(trial: Trial, upscaler: Upscaler, count: int) -> float:
     """Run with so many references a cell of the surface; PSNR-Y in dB."""
     settings = RunSettings(references=count)
-    with run_with(Unlimited(upscaler), trial.capture, settings) as ran:
+    with run_with(Unlimited(inner=upscaler), trial.capture, settings) as ran:
         return measure(ran.high, trial.truth, trial.mask).result.psnr_y
 
 

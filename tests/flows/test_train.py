@@ -491,12 +491,18 @@ class Photographer:
     def __init__(self) -> None:
         self.calls: list[Path] = []
         self.seeds: list[int] = []
+        self.paints: list[Sequence[Path] | None] = []
         self.fails: set[str] = set()
 
     def __call__(
-        self, mesh: Path, settings: PackSettings, rng: np.random.Generator
+        self,
+        mesh: Path,
+        settings: PackSettings,
+        rng: np.random.Generator,
+        paint: Sequence[Path] | None,
     ) -> Sequence[Pack]:
         self.calls.append(mesh)
+        self.paints.append(paint)
         if mesh.parent.name in self.fails:
             raise CaptureError(mesh, found="no UVs", expected="UVs", remedy="unwrap it")
         self.seeds.append(int(rng.integers(1 << 30)))
@@ -529,7 +535,11 @@ def test_packs_are_made_once_with_seeds_of_their_own(job, photographer, scans, t
     assert [mesh.parent.name for mesh in photographer.calls] == ["bowl", "bowl", "cup", "cup"]
     assert len(set(photographer.seeds)) == 4
     packed = sorted(path.name for path in (made.out / "packs").iterdir())
-    assert packed == [f"scan_{name}_x4_{n:03d}" for name in ("bowl", "cup") for n in range(2)]
+    kinds = ("scan", 0), ("painted", 1)
+    assert packed == sorted(
+        f"{kind}_{name}_x4_{n:03d}" for name in ("bowl", "cup") for kind, n in kinds
+    )
+    assert photographer.paints == [None, [], None, []]
     assert pack_origin(made.out / "packs" / packed[0]) == Origin(
         name="bowl",
         licence="CC0 1.0 (all of it)",
@@ -700,7 +710,7 @@ def test_bars_show_losses_and_what_is_left():
         bars.losses(3, 10, {"l1": 0.02, "doubt": -1.5})
     assert "packs" in text.getvalue()
     assert "3/10" in text.getvalue()
-    assert "l1 5.10/255  doubt -1.500" in text.getvalue()
+    assert "l1 0.020  doubt -1.500" in text.getvalue()
 
 
 def test_the_flow_does_what_the_plain_call_does(job, monkeypatch):

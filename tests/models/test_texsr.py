@@ -132,6 +132,31 @@ def test_the_result_reduces_to_the_low_tile(upscaler, truth):
     torch.testing.assert_close(back[..., inner, inner], low[..., inner, inner], atol=2e-3, rtol=0)
 
 
+@pytest.mark.parametrize("count", [0, 2])
+def test_beyond_its_native_scale_it_shows_what_photos_hold(count):
+    torch.manual_seed(0)
+    truth = picture(5)
+    low = reduce(truth, 2 * SCALE)
+    photos = [noisy(truth, k, noise=0.002) for k in range(count)]
+    references = None
+    if photos:
+        side = truth.shape[-1]
+        references = Warped(
+            color=torch.cat(photos)[None],
+            weight=torch.ones(1, count, side, side),
+            prior=torch.ones(1, count, 2, side // 8, side // 8),
+            trust=torch.ones(1, count),
+        )
+    own = TexsrUpscaler(Texsr(SMALL))
+    assert own.scales == (4, 8)
+    out, plain = own(low, references, 8), Projection()(low, references, 8)
+    assert out.high.shape == truth.shape
+    assert out.confidence.shape == out.evidence.shape == (1, 1, *truth.shape[2:])
+    if photos:  # untrained it is projection, up to how the texels of a coarse texel share weights
+        gained, wanted = ((x.high - truth).abs().mean() for x in (out, plain))
+        assert float(gained) < 1.1 * float(wanted)
+
+
 def test_gain_and_offset_of_a_photo_hardly_matter(truth):
     torch.manual_seed(0)
     own = TexsrUpscaler(Texsr(SMALL))

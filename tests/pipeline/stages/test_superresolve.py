@@ -7,7 +7,7 @@ from texsr.models import load_upscaler
 from texsr.models.protocol import Upscaled
 from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.references import Cropped, Warped
-from texsr.pipeline.stages.superresolve import check_scale, native_scale, superresolve
+from texsr.pipeline.stages.superresolve import native_scale, superresolve
 
 
 class Overshooting:
@@ -73,16 +73,6 @@ def test_numbers_that_are_not_finite_never_reach_the_atlas(value):
     else:
         with pytest.raises(AssertionError, match="overshooting"):
             superresolve(low, None, Overshooting(value), 2, "cpu")
-
-
-@pytest.mark.parametrize("name", ["projection", "bicubic"])
-def test_scales_are_checked_by_the_upscaler_that_runs(name):
-    upscaler = load_upscaler(name)
-    assert check_scale(upscaler, 4.0) == 4
-    for scale in (1.5, 2.5, 7.0):
-        with pytest.raises(SettingsError, match=name) as caught:
-            check_scale(upscaler, scale)
-        assert f"{scale:g}" in caught.value.found
 
 
 @pytest.mark.parametrize(
