@@ -10,6 +10,7 @@ from torch import Tensor
 
 from texsr.flows.training_data import DETAIL_STEP, Pack, read_pack
 from texsr.models.alignment import Measured, assemble
+from texsr.models.consensus import register
 from texsr.models.resample import enlarge_faithfully
 from texsr.models.training import Batch
 from texsr.pipeline.errors import CaptureError
@@ -102,6 +103,8 @@ def stack(tiles: Sequence[Pack]) -> Batch:
     measured = Measured(
         tensor("detail", DETAIL_STEP), tensor("weight", 1 / 255), tensor("maps"), tensor("trust")
     )
-    base = enlarge_faithfully(low, truth.shape[2] // low.shape[2])
+    scale = truth.shape[2] // low.shape[2]
+    base = enlarge_faithfully(low, scale)
     aligned = assemble(base, measured, tensor("crispness"))
-    return Batch(low, aligned, truth, (tensor("covered") > 127).float()[:, None])
+    covered = (tensor("covered") > 127).float()[:, None]
+    return Batch(low, register(low, aligned, scale), truth, covered)

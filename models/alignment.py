@@ -250,13 +250,6 @@ def flat_part(
     return blur(flat, sigma) / blur(share, sigma).clamp_min(1e-4)
 
 
-def standing(
-    references: TileReferences, share: Float32[Tensor, "k 1 h w"]
-) -> Float32[Tensor, "k 1 h w"]:
-    """Weight of a view by geometry alone: its angle, and its resolution beside the other views'."""
-    return _standing(references.prior[:, :1], references.prior[:, 1:2], share, axis=0)
-
-
 def _standing(cosine: Tensor, px: Tensor, share: Tensor, *, axis: int) -> Tensor:
     """Weigh by geometry; the views lie along `axis`."""
     weight, resolution = cosine**2, px**2

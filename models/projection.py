@@ -5,7 +5,8 @@ Where the photos are silent the answer is the image whose reduction is the low a
 brought to the atlas's contrast by a local gain. How far a reference is believed is measured where
 it can be checked: in the finest band that the low atlas still holds. There, in windows of a few
 texels, the correlation of photo and atlas gives a signal-to-noise ratio, and references are
-combined as independent measurements of the same detail (Wiener weights). Finally the reduction of
+combined as independent measurements of the same detail (Wiener weights); they are registered to
+that combination, and combined anew (`texsr.models.consensus`). Finally the reduction of
 the result is made equal to the low atlas, and loosened where photos and atlas firmly disagree.
 
 Photos are blurred or crisp relative to the atlas, and which it is can be measured too: the gain
@@ -22,21 +23,12 @@ from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.alignment import (
-    Agreement,
-    AlignmentSettings,
-    TileReferences,
-    agree,
-    compare,
-    flat_part,
-    luma_of,
-    pick,
-    spread,
-    standing,
-)
+from texsr.models.alignment import Aligned, AlignmentSettings, align, luma_of, spread
+from texsr.models.consensus import ConsensusSettings, register
 from texsr.models.crispness import measure_crispness
+from texsr.models.fusion import fuse
 from texsr.models.protocol import Upscaled, WarpedReferences
-from texsr.models.resample import enlarge_faithfully, make_consistent
+from texsr.models.resample import make_consistent
 from texsr.models.smoothing import blur
 
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
@@ -48,6 +40,8 @@ class ProjectionSettings:
 
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     """How they are brought to the light of the atlas."""
+    consensus: ConsensusSettings = field(default_factory=ConsensusSettings)
+    """How they are registered to what they agree on."""
     crispness: float = 0.0
     """What the finest detail is multiplied by, less 1; `crispness.measure_crispness` gives it."""
 
@@ -77,7 +71,7 @@ class Projection:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile: colour, weight, prior and their products."""
-        return 140 + 28 * num_references
+        return 80 + 64 * num_references
 
     @torch.inference_mode()
     def __call__(
@@ -90,67 +84,30 @@ class Projection:
             references: None or k = 0: the faithful enlargement of the atlas alone.
             scale: high texels per low texel.
         """
-        tiles = [
-            self._one(low[i : i + 1], _picked(references, i), scale) for i in range(low.shape[0])
-        ]
-        return Upscaled(*(torch.cat(parts) for parts in zip(*tiles, strict=True)))
+        aligned = self._aligned(low, references, scale)
+        high = make_consistent(fuse(aligned, scale), low, scale)
+        belief, looks = torch.zeros_like(high[:, :1]), torch.zeros_like(high[:, :1])
+        if references is not None and aligned.detail.shape[1]:
+            believed = spread(aligned.belief, scale) * aligned.weight
+            belief, looks = believed.sum(1, keepdim=True), _looks(references, scale)
+        return Upscaled(high, _confidence(high, belief, looks), belief / (1.0 + belief))
 
-    def _one(self, low: Tensor, references: TileReferences | None, scale: int) -> Upscaled:
-        base = enlarge_faithfully(low, scale)
-        if references is None or len(references.color) == 0:
-            nothing = torch.zeros_like(base[:, :1])
-            base = make_consistent(base, low, scale)  # matters near the border of the atlas only
-            return Upscaled(base, _confidence(base, nothing, nothing), nothing)
-        compared = compare(low, base, references, scale)
-        agreement = agree(compared, self.settings.alignment)
-        detail, belief = self._fuse(base, references, compared.share, agreement, scale)
-        if self.settings.crispness:
-            detail = detail + self.settings.crispness * (detail - blur(detail, 1.0))
-        high = make_consistent(base + detail, low, scale)
-        confidence = _confidence(high, belief, _looks(references, scale))
-        return Upscaled(high, confidence, belief / (1.0 + belief))
-
-    def _fuse(
-        self,
-        base: Tensor,
-        references: TileReferences,
-        share: Float32[Tensor, "k 1 h w"],
-        agreement: Agreement,
-        scale: int,
-    ) -> tuple[Float32[Tensor, "1 3 H W"], Float32[Tensor, "1 1 H W"]]:
-        """Average what the references add to the base, each by its weight.
-
-        Returns:
-            The detail to add, and the summed weight behind it (the base counts 1).
-        """
-        sigma = self.settings.alignment.detail_sigma_tx
-        believed_low = agreement.snr * standing(references, share)
-        flat = flat_part(base, references, share, agreement.gain, sigma)
-        maps = torch.cat([agreement.gain, believed_low, -flat], dim=1)
-        total = torch.zeros_like(base)
-        belief = torch.zeros_like(base[:, :1])
-        for color, weight, low in zip(
-            references.color.split(1), references.weight.split(1), maps.split(1), strict=True
-        ):
-            high = spread(low, scale)
-            believed = high[:, 1:2] * weight
-            total.addcmul_(torch.addcmul(high[:, 2:], color, high[:, :1]), believed)
-            belief += believed
-        return total.addcmul_(base, belief, value=-1.0) / (1.0 + belief), belief
+    def _aligned(self, low: Tensor, references: WarpedReferences | None, scale: int) -> Aligned:
+        settings = self.settings
+        aligned = align(
+            low, references, scale, crispness=settings.crispness, settings=settings.alignment
+        )
+        return register(low, aligned, scale, settings.consensus)
 
 
-def _picked(references: WarpedReferences | None, index: int) -> TileReferences | None:
-    return None if references is None else pick(references, index)
-
-
-def _looks(references: TileReferences, scale: int) -> Float32[Tensor, "1 1 H W"]:
+def _looks(references: WarpedReferences, scale: int) -> Float32[Tensor, "b 1 H W"]:
     """How much the photos look at a texel: photo px on it, summed over the views."""
     weight = functional.avg_pool2d(references.weight, scale)
-    resolution = (references.prior[:, :1] * references.prior[:, 1:2]) ** 2
-    return spread((weight * resolution).sum(0, keepdim=True), scale)
+    resolution = references.prior.prod(2) ** 2
+    return spread((weight * resolution).sum(1, keepdim=True), scale)
 
 
-def _confidence(high: Tensor, belief: Tensor, looks: Tensor) -> Float32[Tensor, "1 1 H W"]:
+def _confidence(high: Tensor, belief: Tensor, looks: Tensor) -> Float32[Tensor, "b 1 H W"]:
     """Turn the expected error into (0, 1].
 
     Errors are a share of the contrast around a texel, and the share falls slowly with the photo px

@@ -24,11 +24,9 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from texsr.models.alignment import NUM_CUES, Aligned, spread
-from texsr.models.smoothing import blur
+from texsr.models.alignment import NUM_CUES, Aligned
+from texsr.models.fusion import logits_of, mixed, shares_of
 
-LEAST_BELIEF = 1e-6
-UNSEEN_LOGIT = -60.0
 LEAST_ERROR = 0.25 / 255
 
 
@@ -202,7 +200,7 @@ class _Look(nn.Module):
         self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port, mode: Attention
     ) -> _Seen:
         b, k = aligned.detail.shape[:2]
-        logits = _starting_logits(aligned, port.scale)  # b k H W
+        logits = logits_of(aligned, port.scale)  # b k H W
         look = self._first(features, alone, aligned, port)  # b k c h w
         agreed = _gather(look, _low_attention(logits, port.scale))
         look = self.second(look.flatten(0, 1)).unflatten(0, (b, k))
@@ -213,10 +211,9 @@ class _Look(nn.Module):
             learned = functional.interpolate(learned, scale_factor=float(port.scale))
         elif mode is Attention.STARTING:
             learned = torch.zeros_like(learned)
-        attention = _softmax_with_none(logits + learned)  # b k H W
+        attention = shares_of(logits + learned)  # b k H W
         backed = attention.sum(1, keepdim=True)
-        photos = (attention[:, :, None] * aligned.detail).sum(1)
-        mixture = alone * (1.0 - backed) + _crispened(photos, aligned.crispness)
+        mixture = alone * (1.0 - backed) + mixed(aligned, attention)
         share = functional.avg_pool2d(attention, port.scale)
         return _Seen(mixture, self.gathered(_gather(look, share)), attention)
 
@@ -234,15 +231,6 @@ class _Look(nn.Module):
         return functional.relu(look)
 
 
-def weights_free(aligned: Aligned, scale: int) -> Float32[Tensor, "b 3 H W"]:
-    """Give the fusion that an untrained network makes: that of `projection`."""
-    if not aligned.detail.shape[1]:
-        return aligned.base
-    attention = _softmax_with_none(_starting_logits(aligned, scale))
-    photos = (attention[:, :, None] * aligned.detail).sum(1)
-    return aligned.base + _crispened(photos, aligned.crispness)
-
-
 def _silence(*parameters: Tensor | None) -> None:
     """Set parameters to zero: what they feed starts without a say."""
     for parameter in parameters:
@@ -250,30 +238,8 @@ def _silence(*parameters: Tensor | None) -> None:
             nn.init.zeros_(parameter)
 
 
-def _starting_logits(aligned: Aligned, scale: int) -> Float32[Tensor, "b k H W"]:
-    """Logarithms of the weights that `projection` gives, beside 0 for none."""
-    believed = spread(aligned.belief, scale) * aligned.weight
-    return torch.log(believed + LEAST_BELIEF).masked_fill(aligned.weight <= 0, UNSEEN_LOGIT)
-
-
-def _softmax_with_none(logits: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b k H W"]:
-    """Attention over references and a silent "none", whose logit is 0 and share is left out."""
-    top = logits.amax(1, keepdim=True).clamp_min(0.0)
-    raised = torch.exp(logits - top)
-    return raised / (raised.sum(1, keepdim=True) + torch.exp(-top))
-
-
 def _low_attention(logits: Float32[Tensor, "b k H W"], scale: int) -> Float32[Tensor, "b k h w"]:
-    return functional.avg_pool2d(_softmax_with_none(logits), scale)
-
-
-def _crispened(
-    photos: Float32[Tensor, "b 3 H W"], crispness: Float32[Tensor, " b"]
-) -> Float32[Tensor, "b 3 H W"]:
-    """Make up for photos that are softer or crisper than the atlas."""
-    if not bool(crispness.any()):
-        return photos
-    return photos + crispness[:, None, None, None] * (photos - blur(photos, 1.0))
+    return functional.avg_pool2d(shares_of(logits), scale)
 
 
 def _gather(

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import PX_CUE, Aligned, align, spread, without_references
+from texsr.models.consensus import register
 from texsr.models.crispness import measure_crispness
 from texsr.models.projection import CONFIDENCE_SLOPE, Projection
 from texsr.models.protocol import Upscaled, WarpedReferences
@@ -99,6 +100,7 @@ class TexsrUpscaler:
         """
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
+        aligned = register(low, aligned, scale)
         outcome = self._outcome(low, aligned, scale)
         if outcome is None:
             return Projection()(low, references, scale)

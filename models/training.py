@@ -19,10 +19,11 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from texsr.models.alignment import Aligned
+from texsr.models.fusion import fuse
 from texsr.models.losses import doubt_loss, relative_l1, tile_l1
 from texsr.models.optimiser import MuonAdam, split
 from texsr.models.smoothing import blur
-from texsr.models.texsr import Texsr, weights_free
+from texsr.models.texsr import Texsr
 
 WARM_SHARE = 0.05  # of the steps, to reach the top rate
 LAST_RATE = 0.02  # of the top rate, at the end
@@ -132,7 +133,7 @@ class Trainer:
         high, alone = out.high.float(), out.alone.float()
         answer = batch.truth, batch.covered
         with torch.no_grad():
-            yardstick = tile_l1(weights_free(batch.aligned, scale), *answer)
+            yardstick = tile_l1(fuse(batch.aligned, scale), *answer)
             enlarged = tile_l1(batch.aligned.base, *answer)
         losses = {
             "l1": relative_l1(high, *answer, yardstick),

@@ -180,12 +180,12 @@ def test_ablations_do_what_they_say(upscaler, truth):
 
 
 def test_attention_equals_its_literal_form():
-    from texsr.models.texsr import _softmax_with_none
+    from texsr.models.fusion import shares_of
 
     logits = torch.randn(2, 3, 5, 4) * 20
     none = torch.zeros(2, 1, 5, 4)
     expected = torch.softmax(torch.cat([none, logits], dim=1), dim=1)[:, 1:]
-    torch.testing.assert_close(_softmax_with_none(logits), expected)
+    torch.testing.assert_close(shares_of(logits), expected)
 
 
 def test_numbers_that_are_not_finite_give_way_to_projection(truth):

@@ -1,0 +1,47 @@
+"""Weights-free fusion of aligned references: independent measurements of the same detail.
+
+Each reference counts by its signal-to-noise ratio (Wiener weights), beside the base, which counts
+one. As an attention that is a softmax whose logits are the logarithms of these ratios, with a
+logit of 0 for "none": a network that starts from there starts as this fusion.
+"""
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from texsr.models.alignment import Aligned, spread
+from texsr.models.smoothing import blur
+
+LEAST_BELIEF = 1e-6
+UNSEEN_LOGIT = -60.0
+
+
+def fuse(aligned: Aligned, scale: int) -> Float32[Tensor, "b 3 H W"]:
+    """Average what the references add to the base, each by its weight, and add it."""
+    if not aligned.detail.shape[1]:
+        return aligned.base
+    shares = shares_of(logits_of(aligned, scale))
+    return aligned.base + mixed(aligned, shares)
+
+
+def mixed(aligned: Aligned, shares: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b 3 H W"]:
+    """Mix what the references add, as crisp as the atlas would show it."""
+    total = torch.zeros_like(aligned.base)
+    for detail, share in zip(aligned.detail.unbind(1), shares.split(1, dim=1), strict=True):
+        total = total.addcmul(detail, share)
+    if not bool(aligned.crispness.any()):
+        return total
+    return total + aligned.crispness[:, None, None, None] * (total - blur(total, 1.0))
+
+
+def logits_of(aligned: Aligned, scale: int) -> Float32[Tensor, "b k H W"]:
+    """Logarithms of the weights of the references, beside 0 for none."""
+    believed = spread(aligned.belief, scale) * aligned.weight
+    return torch.log(believed + LEAST_BELIEF).masked_fill(aligned.weight <= 0, UNSEEN_LOGIT)
+
+
+def shares_of(logits: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b k H W"]:
+    """Softmax over references and a silent "none", whose logit is 0 and share is left out."""
+    top = logits.amax(1, keepdim=True).clamp_min(0.0)
+    raised = torch.exp(logits - top)
+    return raised / (raised.sum(1, keepdim=True) + torch.exp(-top))

@@ -1,0 +1,115 @@
+"""References that are displaced by a known field are brought back, and the rest stays."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.alignment import Aligned, without_references
+from texsr.models.consensus import ConsensusSettings, register
+from texsr.models.degradation import smooth_field
+from texsr.models.fusion import fuse, logits_of, shares_of
+from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
+
+SCALE, SIDE = 4, 32
+
+
+@pytest.fixture
+def truth(rng) -> Tensor:
+    return smooth_field(rng, 3, (SIDE * SCALE, SIDE * SCALE), 2.5)[None] * 0.5 + 0.5
+
+
+def looked_up(image: Tensor, x: float, y: float) -> Tensor:
+    """Shift an image: what it shows at (x, y) comes to the origin."""
+    height, width = image.shape[2:]
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    grid = torch.stack([(columns + x + 0.5) * 2 / width - 1, (rows + y + 0.5) * 2 / height - 1], -1)
+    return functional.grid_sample(
+        image, grid[None].float(), "bicubic", "border", align_corners=False
+    )
+
+
+def aligned_to(truth: Tensor, shifts: list[tuple[float, float]], belief: float = 20.0) -> Aligned:
+    base = enlarge_faithfully(reduce(truth, SCALE), SCALE)
+    blank, k = without_references(base, SCALE), len(shifts)
+    photos = torch.cat([looked_up(truth, *shift) for shift in shifts])
+    return blank._replace(
+        detail=(photos - base)[None],
+        weight=torch.ones(1, k, SIDE * SCALE, SIDE * SCALE),
+        belief=torch.full((1, k, SIDE, SIDE), belief),
+        cues=torch.zeros(1, k, 8, SIDE, SIDE),
+    )
+
+
+def error(aligned: Aligned, truth: Tensor) -> float:
+    low = reduce(truth, SCALE)
+    high = make_consistent(fuse(aligned, SCALE), low, SCALE)
+    inner = slice(16, -16)
+    return float((high - truth)[..., inner, inner].abs().mean())
+
+
+@pytest.mark.parametrize(
+    ("shifts", "share"),
+    [([(0.6, -0.4)], 0.6), ([(0.5, 0.3), (-0.6, 0.2), (0.1, -0.5)], 0.4)],
+)
+def test_displaced_references_are_brought_back(truth, shifts, share):
+    low, displaced = reduce(truth, SCALE), aligned_to(truth, shifts)
+    moved = register(low, displaced, SCALE)
+    assert error(moved, truth) < share * error(displaced, truth)
+
+
+def test_what_lies_right_stays(truth):
+    low, right = reduce(truth, SCALE), aligned_to(truth, [(0.0, 0.0)] * 2)
+    moved = register(low, right, SCALE)
+    departure = (moved.detail - right.detail).abs()
+    assert float(departure.mean()) < 0.02 * float(right.detail.abs().mean())
+
+
+def test_where_there_is_no_contrast_nothing_moves():
+    plain = torch.full((1, 3, SIDE * SCALE, SIDE * SCALE), 0.5)
+    flat = aligned_to(plain, [(0.0, 0.0)] * 2)
+    noise = 0.002 * torch.randn(flat.detail.shape, generator=torch.Generator().manual_seed(0))
+    noisy = flat._replace(detail=noise)
+    moved = register(reduce(plain, SCALE), noisy, SCALE)
+    assert float((moved.detail - noise).abs().mean()) < 0.1 * float(noise.abs().mean())
+
+
+def test_what_is_not_seen_stays_nothing(truth):
+    low, displaced = reduce(truth, SCALE), aligned_to(truth, [(0.6, 0.0), (-0.6, 0.0)])
+    weight = displaced.weight.clone()
+    weight[:, 0, :, :40] = 0.0
+    detail = displaced.detail * (weight > 0)[:, :, None]
+    moved = register(low, displaced._replace(weight=weight, detail=detail), SCALE)
+    assert not moved.detail[:, 0, :, :, :40].any()
+
+
+def test_tiles_of_a_batch_do_not_see_each_other(truth):
+    one, two = aligned_to(truth, [(0.5, 0.0)] * 2), aligned_to(1.0 - truth, [(0.0, 0.7)] * 2)
+    both = Aligned(*(torch.cat(parts) for parts in zip(one, two, strict=True)))
+    lows = [reduce(truth, SCALE), reduce(1.0 - truth, SCALE)]
+    together = register(torch.cat(lows), both, SCALE).detail
+    for index, (low, alone) in enumerate(zip(lows, (one, two), strict=True)):
+        apart = register(low, alone, SCALE).detail[0]
+        torch.testing.assert_close(together[index], apart, atol=1e-5, rtol=0)
+
+
+def test_nobody_looking_is_fine(truth):
+    low = reduce(truth, SCALE)
+    blank = without_references(enlarge_faithfully(low, SCALE), SCALE)
+    assert register(low, blank, SCALE) is blank
+    assert fuse(blank, SCALE) is blank.base
+
+
+def test_no_pass_moves_nothing(truth):
+    displaced = aligned_to(truth, [(0.6, 0.0)])
+    settings = ConsensusSettings(passes=0)
+    assert register(reduce(truth, SCALE), displaced, SCALE, settings) is displaced
+
+
+def test_fusion_is_the_weighted_mean_beside_the_base(truth):
+    aligned = aligned_to(truth, [(0.3, 0.0), (0.0, 0.3)], belief=3.0)
+    torch.testing.assert_close(
+        fuse(aligned, SCALE), aligned.base + 3.0 * aligned.detail.sum(1) / 7.0, atol=1e-5, rtol=0
+    )
+    shares = shares_of(logits_of(aligned, SCALE))
+    torch.testing.assert_close(shares, torch.full_like(shares, 3 / 7))
