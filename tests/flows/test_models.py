@@ -389,7 +389,7 @@ def test_the_default_network_runs_from_its_file(shipped, capture, tmp_path):
         ),
     )
     table = answer("models")["models"]["fast"]
-    assert table["scales"] == list(config.scales)
+    assert table["scales"] == [*config.scales, 8]
     assert table["parameters"] > 10_000
     assert answer("plan", capture, "--model", "fast", "--scale", config.scales[0])["atlases"]
     work = tmp_path / "work"
