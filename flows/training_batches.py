@@ -107,4 +107,4 @@ def stack(tiles: Sequence[Pack]) -> Batch:
     base = enlarge_faithfully(low, scale)
     aligned = assemble(base, measured, tensor("crispness"))
     covered = (tensor("covered") > 127).float()[:, None]
-    return Batch(low, register(low, aligned, scale), truth, covered)
+    return Batch(low, register(aligned, scale), truth, covered)

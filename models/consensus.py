@@ -2,14 +2,17 @@
 
 Poses and atlas come from one program, whose errors are of the order of a photo pixel; registering
 photos to the low atlas takes out what its coarse texels can show. What the references show together
-is finer than any atlas: against their own fusion each is registered once more, by a displacement
-field that varies over a few low texels (Lucas, Kanade, "An Iterative Image Registration Technique
-with an Application to Stereo Vision", IJCAI 1981), and then they are fused again. That multi-frame
-super-resolution wants the frames registered to its own result, alternating, is known since Irani,
-Peleg, "Improving Resolution by Image Registration", CVGIP 1991.
+is finer than any atlas: against their own fusion, made true to the atlas, each is registered once
+more, by a displacement field that varies over a few low texels (Lucas, Kanade, "An Iterative Image
+Registration Technique with an Application to Stereo Vision", IJCAI 1981). That multi-frame
+super-resolution wants its frames registered to its own result is known since Irani, Peleg,
+"Improving Resolution by Image Registration", CVGIP 1991; one turn of it is enough here.
+
+Displacements are measured on luma at half the resolution: a third of the time, and steadier.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float32
@@ -17,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import Aligned, luma_of, spread
-from texsr.models.fusion import fuse
-from texsr.models.resample import make_consistent
+from texsr.models.fusion import logits_of, shares_of
+from texsr.models.resample import make_consistent, reduce
 from texsr.models.smoothing import blur
 
 
@@ -26,31 +29,33 @@ from texsr.models.smoothing import blur
 class ConsensusSettings:
     """How references are registered to their fusion."""
 
-    passes: int = 2
-    """Times to register and fuse anew."""
     window_sigma_tx: float = 1.0
     """Of the window in which a displacement is measured, in low texels."""
-    smooth_sigma: float = 0.7
-    """Of the Gaussian that takes noise out of what is compared, in high texels."""
     noise_floor: float = 1e-4
-    """Variance of the gradient, in a window, below which a displacement shrinks to nothing."""
+    """Mean squared slope per high texel, in a window, below which a displacement shrinks to
+    nothing."""
     max_shift: float = 2.0
     """Longest displacement along an axis, in high texels."""
 
 
-def register(
-    low: Float32[Tensor, "b 3 h w"],
-    aligned: Aligned,
-    scale: int,
-    settings: ConsensusSettings | None = None,
-) -> Aligned:
+class _Luma(NamedTuple):
+    """Base and references, each reference by itself, at `scale` texels per low texel."""
+
+    low: Float32[Tensor, "b 1 h w"]
+    base: Float32[Tensor, "b 1 P Q"]
+    detail: Float32[Tensor, "b k P Q"]
+    share: Float32[Tensor, "b k P Q"]  # in the fusion
+    seen: Float32[Tensor, "b k P Q"]
+    scale: int
+
+
+def register(aligned: Aligned, scale: int, settings: ConsensusSettings | None = None) -> Aligned:
     """Move what each reference adds to where the fusion of all shows it.
 
-    A single reference is registered to the atlas through it: what the fusion is made consistent
-    with.
+    The fusion is made consistent with the atlas first: else all would drift together, and a single
+    reference would have nothing to go by.
 
     Args:
-        low: the tiles, which the fusion is made consistent with: else all would drift together.
         aligned: tiles with their references.
         scale: high texels per low texel.
         settings: how.
@@ -58,58 +63,68 @@ def register(
     chosen = settings or ConsensusSettings()
     if aligned.detail.shape[1] == 0:
         return aligned
-    moved, shifts = aligned, None
-    for _ in range(chosen.passes):
-        target = luma_of(make_consistent(fuse(moved, scale), low, scale))
-        target = blur(target, chosen.smooth_sigma)
-        found = torch.stack(
-            [
-                _displacement(moved, index, target, scale, chosen)
-                for index in range(aligned.detail.shape[1])
-            ],
-            dim=1,
-        )
-        shifts = found if shifts is None else shifts + found
-        shifts = shifts.clamp(-chosen.max_shift, chosen.max_shift)
-        moved = _moved(aligned, shifts, scale)
-    return moved
+    luma = _luma(aligned, scale)
+    coarser = scale // luma.scale
+    found = _displacements(luma, chosen.window_sigma_tx, chosen.noise_floor * coarser**2)
+    shifts = (found * coarser).clamp(-chosen.max_shift, chosen.max_shift)
+    return _moved(aligned, shifts, scale)
 
 
-def _displacement(
-    aligned: Aligned, index: int, target: Tensor, scale: int, settings: ConsensusSettings
-) -> Float32[Tensor, "b 2 h w"]:
-    """Measure where a reference shows what the target shows: along x and y, in high texels."""
-    seen = (aligned.weight[:, index : index + 1] > 0).float()
-    photo = blur(luma_of(aligned.base + aligned.detail[:, index]), settings.smooth_sigma)
+def _luma(aligned: Aligned, scale: int) -> _Luma:
+    coarser = 2 if scale % 2 == 0 and scale > 2 else 1
+    detail = luma_of(aligned.detail.flatten(0, 1))[:, 0].unflatten(0, aligned.detail.shape[:2])
+    planes = (
+        luma_of(aligned.base),
+        detail,
+        shares_of(logits_of(aligned, scale)),
+        (aligned.weight > 0).float(),
+    )
+    if coarser > 1:
+        planes = tuple(functional.avg_pool2d(plane, coarser) for plane in planes)
+    # What the base reduces to is the atlas, but for the way in which it was made coarser here.
+    return _Luma(reduce(planes[0], scale // coarser), *planes, scale // coarser)
+
+
+def _displacements(
+    luma: _Luma, window_sigma_tx: float, noise_floor: float
+) -> Float32[Tensor, "b k 2 h w"]:
+    """Measure where each reference shows what the fusion shows: along x and y, in luma texels."""
+    fused = luma.base + (luma.share * luma.detail).sum(1, keepdim=True)
+    target = make_consistent(fused, luma.low, luma.scale)
+    photo = luma.base + luma.detail
     padded = functional.pad(photo, (1, 1, 1, 1), mode="replicate")
-    x = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]).mul_(seen)
-    y = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]).mul_(seen)
+    x = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]).mul_(luma.seen)
+    y = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]).mul_(luma.seen)
     lack = target - photo
     pairs = (x, x), (y, y), (x, y), (x, lack), (y, lack)
-    low = torch.cat([functional.avg_pool2d(one * other, scale) for one, other in pairs], dim=1)
-    low = blur(low, settings.window_sigma_tx)
-    xx, yy, xy, xd, yd = low.split(1, dim=1)
-    floor = 4.0 * settings.noise_floor  # differences span two texels
+    xx, yy, xy, xd, yd = (
+        blur(functional.avg_pool2d(one * other, luma.scale), window_sigma_tx)
+        for one, other in pairs
+    )
+    floor = 4.0 * noise_floor  # differences span two texels
     xx, yy = xx + floor, yy + floor
-    along = torch.cat([yy * xd - xy * yd, xx * yd - xy * xd], dim=1)
-    return 2.0 * along / (xx * yy - xy * xy)
+    along = torch.stack([yy * xd - xy * yd, xx * yd - xy * xd], dim=2)
+    return 2.0 * along / (xx * yy - xy * xy)[:, :, None]
+
+
+def _grid(shift: Float32[Tensor, "n 2 h w"], scale: int) -> Float32[Tensor, "n P Q 2"]:
+    """Give where to look, as `grid_sample` counts places."""
+    shift = spread(shift, scale)
+    height, width = shift.shape[2:]
+    rows = torch.arange(height, device=shift.device).float()[:, None]
+    columns = torch.arange(width, device=shift.device).float()[None, :]
+    x = (columns + shift[:, 0] + 0.5) * (2.0 / width) - 1.0
+    y = (rows + shift[:, 1] + 0.5) * (2.0 / height) - 1.0
+    return torch.stack([x, y], dim=-1)
 
 
 def _moved(aligned: Aligned, shifts: Float32[Tensor, "b k 2 h w"], scale: int) -> Aligned:
-    """Look up every reference where its displacement says, bicubically."""
-    height, width = aligned.base.shape[2:]
-    device = aligned.base.device
-    rows = torch.arange(height, device=device).float()[:, None]
-    columns = torch.arange(width, device=device).float()[None, :]
+    """Move the colour of every reference, in high texels."""
     details = torch.empty_like(aligned.detail)
     for index in range(aligned.detail.shape[1]):
-        shift = spread(shifts[:, index], scale)
-        x = (columns + shift[:, 0] + 0.5) * (2.0 / width) - 1.0
-        y = (rows + shift[:, 1] + 0.5) * (2.0 / height) - 1.0
         photo = aligned.base + aligned.detail[:, index]
-        looked = functional.grid_sample(
-            photo, torch.stack([x, y], -1), "bicubic", "border", align_corners=False
-        )
+        grid = _grid(shifts[:, index], scale)
+        looked = functional.grid_sample(photo, grid, "bicubic", "border", align_corners=False)
         seen = aligned.weight[:, index : index + 1] > 0
         torch.sub(looked, aligned.base, out=details[:, index]).mul_(seen)
     return aligned._replace(detail=details)

@@ -97,7 +97,7 @@ class Projection:
         aligned = align(
             low, references, scale, crispness=settings.crispness, settings=settings.alignment
         )
-        return register(low, aligned, scale, settings.consensus)
+        return register(aligned, scale, settings.consensus)
 
 
 def _looks(references: WarpedReferences, scale: int) -> Float32[Tensor, "b 1 H W"]:

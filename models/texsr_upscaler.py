@@ -100,7 +100,7 @@ class TexsrUpscaler:
         """
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
-        aligned = register(low, aligned, scale)
+        aligned = register(aligned, scale)
         outcome = self._outcome(low, aligned, scale)
         if outcome is None:
             return Projection()(low, references, scale)

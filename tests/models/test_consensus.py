@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import Aligned, without_references
-from texsr.models.consensus import ConsensusSettings, register
+from texsr.models.consensus import register
 from texsr.models.degradation import smooth_field
 from texsr.models.fusion import fuse, logits_of, shares_of
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
@@ -53,14 +53,14 @@ def error(aligned: Aligned, truth: Tensor) -> float:
     [([(0.6, -0.4)], 0.6), ([(0.5, 0.3), (-0.6, 0.2), (0.1, -0.5)], 0.4)],
 )
 def test_displaced_references_are_brought_back(truth, shifts, share):
-    low, displaced = reduce(truth, SCALE), aligned_to(truth, shifts)
-    moved = register(low, displaced, SCALE)
+    displaced = aligned_to(truth, shifts)
+    moved = register(displaced, SCALE)
     assert error(moved, truth) < share * error(displaced, truth)
 
 
 def test_what_lies_right_stays(truth):
-    low, right = reduce(truth, SCALE), aligned_to(truth, [(0.0, 0.0)] * 2)
-    moved = register(low, right, SCALE)
+    right = aligned_to(truth, [(0.0, 0.0)] * 2)
+    moved = register(right, SCALE)
     departure = (moved.detail - right.detail).abs()
     assert float(departure.mean()) < 0.02 * float(right.detail.abs().mean())
 
@@ -70,40 +70,33 @@ def test_where_there_is_no_contrast_nothing_moves():
     flat = aligned_to(plain, [(0.0, 0.0)] * 2)
     noise = 0.002 * torch.randn(flat.detail.shape, generator=torch.Generator().manual_seed(0))
     noisy = flat._replace(detail=noise)
-    moved = register(reduce(plain, SCALE), noisy, SCALE)
+    moved = register(noisy, SCALE)
     assert float((moved.detail - noise).abs().mean()) < 0.1 * float(noise.abs().mean())
 
 
 def test_what_is_not_seen_stays_nothing(truth):
-    low, displaced = reduce(truth, SCALE), aligned_to(truth, [(0.6, 0.0), (-0.6, 0.0)])
+    displaced = aligned_to(truth, [(0.6, 0.0), (-0.6, 0.0)])
     weight = displaced.weight.clone()
     weight[:, 0, :, :40] = 0.0
     detail = displaced.detail * (weight > 0)[:, :, None]
-    moved = register(low, displaced._replace(weight=weight, detail=detail), SCALE)
+    moved = register(displaced._replace(weight=weight, detail=detail), SCALE)
     assert not moved.detail[:, 0, :, :, :40].any()
 
 
 def test_tiles_of_a_batch_do_not_see_each_other(truth):
     one, two = aligned_to(truth, [(0.5, 0.0)] * 2), aligned_to(1.0 - truth, [(0.0, 0.7)] * 2)
     both = Aligned(*(torch.cat(parts) for parts in zip(one, two, strict=True)))
-    lows = [reduce(truth, SCALE), reduce(1.0 - truth, SCALE)]
-    together = register(torch.cat(lows), both, SCALE).detail
-    for index, (low, alone) in enumerate(zip(lows, (one, two), strict=True)):
-        apart = register(low, alone, SCALE).detail[0]
+    together = register(both, SCALE).detail
+    for index, alone in enumerate((one, two)):
+        apart = register(alone, SCALE).detail[0]
         torch.testing.assert_close(together[index], apart, atol=1e-5, rtol=0)
 
 
 def test_nobody_looking_is_fine(truth):
     low = reduce(truth, SCALE)
     blank = without_references(enlarge_faithfully(low, SCALE), SCALE)
-    assert register(low, blank, SCALE) is blank
+    assert register(blank, SCALE) is blank
     assert fuse(blank, SCALE) is blank.base
-
-
-def test_no_pass_moves_nothing(truth):
-    displaced = aligned_to(truth, [(0.6, 0.0)])
-    settings = ConsensusSettings(passes=0)
-    assert register(reduce(truth, SCALE), displaced, SCALE, settings) is displaced
 
 
 def test_fusion_is_the_weighted_mean_beside_the_base(truth):

@@ -204,7 +204,7 @@ def test_a_batch_is_its_tiles_one_by_one(tile):
     for i, (one, references) in enumerate(((tile, a), (other, b))):
         alone = Projection()(one.low, references, SCALE)
         for field, single in zip(together, alone, strict=True):
-            torch.testing.assert_close(field[i : i + 1], single, atol=1e-6, rtol=0)
+            torch.testing.assert_close(field[i : i + 1], single, atol=3e-6, rtol=0)
 
 
 def test_inputs_are_left_as_they_were(tile):
