@@ -131,6 +131,8 @@ def measure(
         _measure_one(low[i : i + 1], base[i : i + 1], pick(references, i), settings)
         for i in range(len(low))
     ]
+    if len(tiles) == 1:  # as in a run: no copy of all detail
+        return Measured(*(part[None] for part in tiles[0]))
     return Measured(*(torch.stack(parts) for parts in zip(*tiles, strict=True)))
 
 

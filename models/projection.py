@@ -71,7 +71,7 @@ class Projection:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile: colour, weight, prior and their products."""
-        return 80 + 64 * num_references
+        return 70 + 52 * num_references
 
     @torch.inference_mode()
     def __call__(

@@ -221,14 +221,14 @@ class _Look(nn.Module):
         self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port
     ) -> Float32[Tensor, "b k c h w"]:
         """Features of each reference: its departure from the proposal, adapted to the place."""
-        b, k = aligned.detail.shape[:2]
-        seen = (aligned.weight > 0)[:, :, None]
-        departure = (aligned.detail - alone[:, None]) * seen
-        look = port.reference(port.fold(departure.flatten(0, 1)))
-        look = look + self.cues(aligned.cues.flatten(0, 1))
         gain, offset = self.place(features).chunk(2, dim=1)
-        look = look.unflatten(0, (b, k)) * (1.0 + gain[:, None]) + offset[:, None]
-        return functional.relu(look)
+        looks: list[Tensor] = []  # one after the other: high texels of all at once are large
+        for index in range(aligned.detail.shape[1]):
+            seen = aligned.weight[:, index : index + 1] > 0
+            departure = (aligned.detail[:, index] - alone) * seen
+            look = port.reference(port.fold(departure)) + self.cues(aligned.cues[:, index])
+            looks.append(functional.relu(look * (1.0 + gain) + offset))
+        return torch.stack(looks, dim=1)
 
 
 def _silence(*parameters: Tensor | None) -> None:

@@ -17,6 +17,7 @@ from network_speed import NUM_REFERENCES, num_parameters, tile_input
 from network_timing import Timing
 
 from texsr.models.alignment import align
+from texsr.models.consensus import register
 from texsr.models.resample import make_consistent
 from texsr.models.texsr_upscaler import TexsrUpscaler
 from texsr.pipeline.stages.superresolve import superresolve
@@ -35,7 +36,7 @@ def ways(upscaler: TexsrUpscaler, device: str) -> Iterator[tuple[str, Callable[[
     aligned = align(here, near, SCALE)
 
     def in_full() -> object:
-        outcome = network(here, align(here, near, SCALE), SCALE)
+        outcome = network(here, register(align(here, near, SCALE), SCALE), SCALE)
         return make_consistent(outcome.high, here, SCALE)
 
     def in_half() -> object:
