@@ -10,7 +10,7 @@ from torch import Tensor
 
 from texsr.flows.training_data import DETAIL_STEP, Pack, read_pack
 from texsr.models.alignment import Measured, assemble
-from texsr.models.consensus import register
+from texsr.models.consensus import register, with_concord
 from texsr.models.resample import enlarge_faithfully
 from texsr.models.training import Batch
 from texsr.pipeline.errors import CaptureError
@@ -107,4 +107,5 @@ def stack(tiles: Sequence[Pack]) -> Batch:
     base = enlarge_faithfully(low, scale)
     aligned = assemble(base, measured, tensor("crispness"))
     covered = (tensor("covered") > 127).float()[:, None]
-    return Batch(low, register(aligned, scale), truth, covered)
+    aligned = with_concord(register(aligned, scale), scale)
+    return Batch(low, aligned, truth, covered)

@@ -20,7 +20,8 @@ from texsr.models.smoothing import blur
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 WHOLE_SHARE = 0.9  # of a low texel seen: practically all of it
-NUM_CUES, PX_CUE = 8, 4  # how many, and which is photo px per high texel
+NUM_CUES = 9
+COSINE_CUE, PX_CUE, CONCORD_CUE = 3, 4, 8  # which are which; `consensus` finds out the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class Aligned(NamedTuple):
     detail: Float32[Tensor, "b k 3 H W"]  # what each reference adds to the base; 0 where unseen
     weight: Float32[Tensor, "b k H W"]  # [0, 1], 0 = unseen
     belief: Float32[Tensor, "b k h w"]  # signal-to-noise ratio of that detail, >= 0
-    cues: Float32[Tensor, "b k 8 h w"]  # see `_cues`
+    cues: Float32[Tensor, "b k 9 h w"]  # see `_cues`
     crispness: Float32[Tensor, " b"]  # what the finest detail is multiplied by, less 1
 
 
@@ -176,11 +177,12 @@ def _measure_one(
 
 def _cues(
     measured: Measured, belief: Float32[Tensor, "b k h w"], crispness: Float32[Tensor, " b"]
-) -> Float32[Tensor, "b k 8 h w"]:
+) -> Float32[Tensor, "b k 9 h w"]:
     """What is known of each reference at a low texel, each of the order of one.
 
     Log belief, log SNR, share seen, cosine of the view angle, photo px per high texel, gain less
-    one; and of the whole view its trust, of the whole capture its crispness.
+    one; of the whole view its trust, of the whole capture its crispness; and room for how far its
+    finest detail is that of the others, which `consensus.with_concord` finds out.
     """
     gain, snr, share, cosine, px = measured.maps.unbind(2)
     whole = (measured.trust[:, :, None, None], crispness[:, None, None, None])
@@ -192,6 +194,7 @@ def _cues(
         px.clamp_max(3.0),
         gain - 1.0,
         *(value.expand_as(snr) for value in whole),
+        torch.zeros_like(snr),
     ]
     return torch.stack(planes, dim=2)
 

@@ -19,10 +19,12 @@ from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.alignment import Aligned, luma_of, spread
+from texsr.models.alignment import CONCORD_CUE, Aligned, luma_of, spread
 from texsr.models.fusion import logits_of, shares_of
-from texsr.models.resample import make_consistent, reduce
+from texsr.models.resample import enlarge, make_consistent, reduce
 from texsr.models.smoothing import blur
+
+LEAST_SHARE = 1e-3  # of the fusion, in which others can be told at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,10 @@ class ConsensusSettings:
     nothing."""
     max_shift: float = 2.0
     """Longest displacement along an axis, in high texels."""
+    concord_sigma_tx: float = 1.5
+    """Of the window in which a reference is compared with the others, in low texels."""
+    least_detail: float = 4e-6
+    """Variance below which detail counts as none (half of 1/255, squared)."""
 
 
 class _Luma(NamedTuple):
@@ -68,6 +74,50 @@ def register(aligned: Aligned, scale: int, settings: ConsensusSettings | None = 
     found = _displacements(luma, chosen.window_sigma_tx, chosen.noise_floor * coarser**2)
     shifts = (found * coarser).clamp(-chosen.max_shift, chosen.max_shift)
     return _moved(aligned, shifts, scale)
+
+
+def with_concord(
+    aligned: Aligned, scale: int, settings: ConsensusSettings | None = None
+) -> Aligned:
+    """Fill in the cue that tells how far references agree beyond the atlas's band."""
+    if aligned.detail.shape[1] == 0:
+        return aligned
+    cues = aligned.cues.clone()
+    cues[:, :, CONCORD_CUE] = concord(aligned, scale, settings or ConsensusSettings())
+    return aligned._replace(cues=cues)
+
+
+def concord(
+    aligned: Aligned, scale: int, settings: ConsensusSettings
+) -> Float32[Tensor, "b k h w"]:
+    """Tell how far the finest detail of each reference is that of the others, [0, 1].
+
+    It is the correlation, in windows, of what lies beyond the atlas's band: fine print that the
+    atlas does not hint at and noise look alike in one photo, but no two photos share their noise.
+    0 where nobody else looks.
+    """
+    shares = shares_of(logits_of(aligned, scale))
+    finest = torch.cat([_beyond(one, scale) for one in aligned.detail.unbind(1)], dim=1)
+    total, backed = (shares * finest).sum(1, keepdim=True), shares.sum(1, keepdim=True)
+    found: list[Tensor] = []
+    for index in range(finest.shape[1]):
+        own, share = finest[:, index : index + 1], shares[:, index : index + 1]
+        left = backed - share
+        others = torch.where(left > LEAST_SHARE, (total - share * own) / left, 0.0)
+        others *= aligned.weight[:, index : index + 1] > 0
+        xx, yy, xy = (
+            blur(functional.avg_pool2d(one * other, scale), settings.concord_sigma_tx)
+            for one, other in ((own, own), (others, others), (own, others))
+        )
+        floor = settings.least_detail
+        found.append((xy / torch.sqrt((xx + floor) * (yy + floor))).clamp(0.0, 1.0))
+    return torch.cat(found, dim=1)
+
+
+def _beyond(detail: Float32[Tensor, "b 3 H W"], scale: int) -> Float32[Tensor, "b 1 H W"]:
+    """Give the luma of what lies beyond the atlas's band."""
+    luma = luma_of(detail)
+    return luma - enlarge(reduce(luma, scale), scale)
 
 
 def _luma(aligned: Aligned, scale: int) -> _Luma:

@@ -5,6 +5,8 @@ one. As an attention that is a softmax whose logits are the logarithms of these 
 logit of 0 for "none": a network that starts from there starts as this fusion.
 """
 
+import math
+
 import torch
 from jaxtyping import Float32
 from torch import Tensor
@@ -13,7 +15,7 @@ from texsr.models.alignment import Aligned, spread
 from texsr.models.smoothing import blur
 
 LEAST_BELIEF = 1e-6
-UNSEEN_LOGIT = -60.0
+UNSEEN_LOGIT = -math.inf
 
 
 def fuse(aligned: Aligned, scale: int) -> Float32[Tensor, "b 3 H W"]:
@@ -32,6 +34,13 @@ def mixed(aligned: Aligned, shares: Float32[Tensor, "b k H W"]) -> Float32[Tenso
     if not bool(aligned.crispness.any()):
         return total
     return total + aligned.crispness[:, None, None, None] * (total - blur(total, 1.0))
+
+
+def belief_in(aligned: Aligned, scale: int) -> Float32[Tensor, "b 1 H W"]:
+    """Sum the weights of the references; the base counts 1 beside them."""
+    if not aligned.detail.shape[1]:
+        return torch.zeros_like(aligned.base[:, :1])
+    return (spread(aligned.belief, scale) * aligned.weight).sum(1, keepdim=True)
 
 
 def logits_of(aligned: Aligned, scale: int) -> Float32[Tensor, "b k H W"]:

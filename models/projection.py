@@ -21,17 +21,14 @@ from typing import final
 import torch
 from jaxtyping import Float32
 from torch import Tensor
-from torch.nn import functional
 
-from texsr.models.alignment import Aligned, AlignmentSettings, align, luma_of, spread
+from texsr.models.alignment import Aligned, AlignmentSettings, align
 from texsr.models.consensus import ConsensusSettings, register
 from texsr.models.crispness import measure_crispness
-from texsr.models.fusion import fuse
+from texsr.models.doubt import anticipated_error, confidence_of
+from texsr.models.fusion import belief_in, fuse
 from texsr.models.protocol import Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
-from texsr.models.smoothing import blur
-
-CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +68,7 @@ class Projection:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile: colour, weight, prior and their products."""
-        return 70 + 52 * num_references
+        return 70 + 54 * num_references
 
     @torch.inference_mode()
     def __call__(
@@ -86,11 +83,9 @@ class Projection:
         """
         aligned = self._aligned(low, references, scale)
         high = make_consistent(fuse(aligned, scale), low, scale)
-        belief, looks = torch.zeros_like(high[:, :1]), torch.zeros_like(high[:, :1])
-        if references is not None and aligned.detail.shape[1]:
-            believed = spread(aligned.belief, scale) * aligned.weight
-            belief, looks = believed.sum(1, keepdim=True), _looks(references, scale)
-        return Upscaled(high, _confidence(high, belief, looks), belief / (1.0 + belief))
+        believed = belief_in(aligned, scale)
+        confidence = confidence_of(anticipated_error(high, aligned, scale))
+        return Upscaled(high, confidence, believed / (1.0 + believed))
 
     def _aligned(self, low: Tensor, references: WarpedReferences | None, scale: int) -> Aligned:
         settings = self.settings
@@ -98,23 +93,3 @@ class Projection:
             low, references, scale, crispness=settings.crispness, settings=settings.alignment
         )
         return register(aligned, scale, settings.consensus)
-
-
-def _looks(references: WarpedReferences, scale: int) -> Float32[Tensor, "b 1 H W"]:
-    """How much the photos look at a texel: photo px on it, summed over the views."""
-    weight = functional.avg_pool2d(references.weight, scale)
-    resolution = references.prior.prod(2) ** 2
-    return spread((weight * resolution).sum(1, keepdim=True), scale)
-
-
-def _confidence(high: Tensor, belief: Tensor, looks: Tensor) -> Float32[Tensor, "b 1 H W"]:
-    """Turn the expected error into (0, 1].
-
-    Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
-    that looked at it and with the belief they earned. The exponents are a log-linear fit to the
-    true errors of captures with a known answer; they are the same for all captures.
-    """
-    luma = luma_of(high)
-    contrast = blur((luma - blur(luma, 1.0)).abs(), 1.5) + 1e-4
-    expected = contrast * (looks + 0.05) ** -0.33 * (1.0 + belief) ** -0.22
-    return 1.0 / (1.0 + expected * CONFIDENCE_SLOPE)

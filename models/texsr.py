@@ -25,9 +25,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.alignment import NUM_CUES, Aligned
+from texsr.models.doubt import anticipated_error
 from texsr.models.fusion import logits_of, mixed, shares_of
 
 LEAST_ERROR = 0.25 / 255
+DOUBT_WIDTH = 32
 
 
 class Attention(Enum):
@@ -110,7 +112,7 @@ class Texsr(nn.Module):
         fused = fused + port.weigh(mixture - alone)
         fused = self.fusion(fused) + fused
         high = aligned.base + mixture + port.correct(fused)
-        error = port.doubt(fused.detach())
+        error = port.doubt(fused.detach(), anticipated_error(high.detach(), aligned, scale))
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         return Outcome(high, aligned.base + alone, error, shares)
 
@@ -143,7 +145,8 @@ class _Port(nn.Module):
         self.mixed = nn.Conv2d(3 * parts, width, 3, padding=1)
         self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
-        self.error = nn.Conv2d(width, parts, 1)
+        self.heed = nn.Conv2d(width + parts, DOUBT_WIDTH, 1)
+        self.error = nn.Conv2d(DOUBT_WIDTH, parts, 1)
         for head in (self.logit, self.proposal, self.correction, self.error):
             _silence(head.weight, head.bias)
 
@@ -172,9 +175,14 @@ class _Port(nn.Module):
         """The last residual."""
         return self.unfold(self.correction(features))
 
-    def doubt(self, features: Tensor) -> Float32[Tensor, "b 1 H W"]:
-        """Expected absolute error."""
-        return torch.exp(self.unfold(self.error(features)).clamp(-6.0, 6.0)) * LEAST_ERROR * 8
+    def doubt(
+        self, features: Tensor, anticipated: Float32[Tensor, "b 1 H W"]
+    ) -> Float32[Tensor, "b 1 H W"]:
+        """Expected absolute error: the anticipated one, times what the features make of it."""
+        told = self.fold(torch.log(anticipated)) * 0.2
+        heeded = functional.relu(self.heed(torch.cat([features, told], dim=1)))
+        times = torch.exp(self.unfold(self.error(heeded)).clamp(-4.0, 4.0))
+        return (anticipated * times).clamp_min(LEAST_ERROR)
 
 
 class _Seen(NamedTuple):

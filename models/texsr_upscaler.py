@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import PX_CUE, Aligned, align, spread, without_references
-from texsr.models.consensus import register
+from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
-from texsr.models.projection import CONFIDENCE_SLOPE, Projection
+from texsr.models.doubt import confidence_of
+from texsr.models.projection import Projection
 from texsr.models.protocol import Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 from texsr.models.texsr import Attention, Outcome, Texsr
@@ -100,13 +101,12 @@ class TexsrUpscaler:
         """
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
-        aligned = register(aligned, scale)
+        aligned = with_concord(register(aligned, scale), scale)
         outcome = self._outcome(low, aligned, scale)
         if outcome is None:
             return Projection()(low, references, scale)
         high = make_consistent(outcome.high, low, scale)
-        confidence = 1.0 / (1.0 + outcome.error * CONFIDENCE_SLOPE)
-        return Upscaled(high, confidence, outcome.backed.clamp(0.0, 1.0))
+        return Upscaled(high, confidence_of(outcome.error), outcome.backed.clamp(0.0, 1.0))
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""

@@ -31,7 +31,17 @@ def draw_artwork(rng: np.random.Generator, *, side_px: int) -> Float32[np.ndarra
     palette = _palette(rng)
     picture = Image.new("RGB", (side, side), palette[0])
     pen = ImageDraw.Draw(picture)
-    shapes: tuple[_Shape, ...] = (_disc, _bar, _outline, _polygon, _lettering, _lettering, _lines)
+    shapes: tuple[_Shape, ...] = (
+        _disc,
+        _bar,
+        _outline,
+        _polygon,
+        _lettering,
+        _lettering,
+        _lines,
+        _screen,
+        _screen,
+    )
     for _ in range(int(rng.integers(6, 26))):
         shape = shapes[int(rng.integers(len(shapes)))]
         colour = palette[int(rng.integers(len(palette)))]
@@ -114,6 +124,47 @@ def _lines(pen: Any, rng: np.random.Generator, side: int, largest: float, colour
     while x < right:
         pen.line((x, y, x, bottom), fill=colour, width=int(rng.integers(1, 9)))
         x += step * float(rng.uniform(0.5, 1.5))
+
+
+def _screen(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
+    """A tint as printers make it: fine lines, or dots, on a ground that is not much unlike them."""
+    x, y, right, bottom = _box(rng, side, largest)
+    share = float(rng.uniform(0.05, 0.5))
+    ground = tuple(int(v + share * (int(rng.integers(256)) - v)) for v in colour)
+    pen.rectangle((x, y, right, bottom), fill=ground)
+    step = float(rng.uniform(2.2, 8.0)) * SUPERSAMPLE
+    slope = float(rng.uniform(-1.0, 1.0))
+    width = max(1, round(step * float(rng.uniform(0.25, 0.6))))
+    rows = np.arange(y - abs(slope) * (right - x), bottom + abs(slope) * (right - x), step)
+    if rng.random() < 0.5:
+        for row in rows:
+            _clipped_line(
+                pen, (x, row, right, row + slope * (right - x)), (y, bottom), colour, width
+            )
+        return
+    for number, row in enumerate(np.arange(y, bottom - width, step)):
+        for column in np.arange(x + (number % 2) * step / 2, right - width, step):
+            pen.ellipse((column, row, column + width, row + width), fill=colour)
+
+
+def _clipped_line(
+    pen: Any,
+    ends: tuple[float, float, float, float],
+    rows: tuple[float, float],
+    colour: Colour,
+    width: int,
+) -> None:
+    """Draw the part of a line that lies between two rows."""
+    x, y, right, end = ends
+    if y == end:
+        if rows[0] <= y <= rows[1]:
+            pen.line((x, y, right, end), fill=colour, width=width)
+        return
+    shares = sorted((row - y) / (end - y) for row in rows)
+    first, last = max(0.0, shares[0]), min(1.0, shares[1])
+    if first < last:
+        spots = [(x + t * (right - x), y + t * (end - y)) for t in (first, last)]
+        pen.line((*spots[0], *spots[1]), fill=colour, width=width)
 
 
 def _lettering(

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.alignment import Aligned, without_references
-from texsr.models.consensus import register
+from texsr.models.alignment import CONCORD_CUE, Aligned, without_references
+from texsr.models.consensus import register, with_concord
 from texsr.models.degradation import smooth_field
 from texsr.models.fusion import fuse, logits_of, shares_of
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
@@ -37,7 +37,7 @@ def aligned_to(truth: Tensor, shifts: list[tuple[float, float]], belief: float =
         detail=(photos - base)[None],
         weight=torch.ones(1, k, SIDE * SCALE, SIDE * SCALE),
         belief=torch.full((1, k, SIDE, SIDE), belief),
-        cues=torch.zeros(1, k, 8, SIDE, SIDE),
+        cues=torch.zeros(1, k, 9, SIDE, SIDE),
     )
 
 
@@ -106,3 +106,27 @@ def test_fusion_is_the_weighted_mean_beside_the_base(truth):
     )
     shares = shares_of(logits_of(aligned, SCALE))
     torch.testing.assert_close(shares, torch.full_like(shares, 3 / 7))
+
+
+def test_references_with_one_detail_concord_and_noise_does_not(truth):
+    same = aligned_to(truth, [(0.0, 0.0)] * 3)
+    generator = torch.Generator().manual_seed(0)
+    noisy = same._replace(detail=0.05 * torch.randn(same.detail.shape, generator=generator))
+    inner = (..., slice(4, -4), slice(4, -4))
+    high, none = (with_concord(x, SCALE).cues[:, :, CONCORD_CUE][inner] for x in (same, noisy))
+    assert float(high.min()) > 0.9
+    assert float(none.mean()) < 0.25
+
+
+def test_a_single_reference_concords_with_nobody(truth):
+    one = with_concord(aligned_to(truth, [(0.0, 0.0)]), SCALE)
+    assert not one.cues[:, :, CONCORD_CUE].any()
+
+
+def test_one_that_differs_is_told_from_those_that_agree(truth, rng):
+    other = smooth_field(rng, 3, (SIDE * SCALE, SIDE * SCALE), 1.0)[None] * 0.5 + 0.5
+    aligned = aligned_to(truth, [(0.0, 0.0)] * 4)
+    detail = aligned.detail.clone()
+    detail[:, 3] = other - enlarge_faithfully(reduce(other, SCALE), SCALE)
+    cue = with_concord(aligned._replace(detail=detail), SCALE).cues[0, :, CONCORD_CUE].mean((1, 2))
+    assert float(cue[:3].min()) > float(cue[3]) + 0.4

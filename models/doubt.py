@@ -1,0 +1,42 @@
+"""The error to expect at a texel: by what is known of it without any weights."""
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.alignment import COSINE_CUE, PX_CUE, Aligned, luma_of, spread
+from texsr.models.fusion import belief_in
+from texsr.models.smoothing import blur
+
+CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
+LEAST_CONTRAST = 1e-4
+
+
+def anticipated_error(
+    high: Float32[Tensor, "b 3 H W"], aligned: Aligned, scale: int
+) -> Float32[Tensor, "b 1 H W"]:
+    """Anticipate the mean absolute error of colour, > 0.
+
+    Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
+    that looked at it and with the belief they earned. The exponents are a log-linear fit to the
+    true errors of captures with a known answer; they are the same for all captures.
+    """
+    luma = luma_of(high)
+    contrast = blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
+    share = (_looks(aligned, scale) + 0.05) ** -0.33 * (1.0 + belief_in(aligned, scale)) ** -0.22
+    return contrast * share
+
+
+def confidence_of(error: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:
+    """Turn the expected error into (0, 1]."""
+    return 1.0 / (1.0 + error * CONFIDENCE_SLOPE)
+
+
+def _looks(aligned: Aligned, scale: int) -> Float32[Tensor, "b 1 H W"]:
+    """How much the photos look at a texel: photo px on it, summed over the views."""
+    if not aligned.detail.shape[1]:
+        return torch.zeros_like(aligned.base[:, :1])
+    weight = functional.avg_pool2d(aligned.weight, scale)
+    resolution = (aligned.cues[:, :, COSINE_CUE] * aligned.cues[:, :, PX_CUE]) ** 2
+    return spread((weight * resolution).sum(1, keepdim=True), scale)
