@@ -5,8 +5,9 @@ answer). Every reference, already in the light of the atlas (`texsr.models.align
 beside that proposal; a softmax for each high texel over the references and "none" then mixes the
 proposal with what the photos say. Its logits start as the logarithms of the weights that
 `projection` would give: an untrained network is the weights-free fusion, and what it learns is by
-how much to depart from it. A second trunk sees the mixture and the features behind it, and adds a
-residual.
+how much to depart from it. A second trunk sees the mixture and the features behind it, adds a
+residual, and says for each texel how far to keep to the weights-free mixture after all: fine print
+that photos agree on is best left as it is.
 
 The hierarchy is that of Pesavento, Volino, Hilton, "Attention-based Multi-Reference Learning for
 Image Super-Resolution", ICCV 2021: first within a small window of a part (the texels of one low
@@ -111,7 +112,10 @@ class Texsr(nn.Module):
         fused = features if seen is None else features + seen.features
         fused = fused + port.weigh(mixture - alone)
         fused = self.fusion(fused) + fused
-        high = aligned.base + mixture + port.correct(fused)
+        detail = mixture + port.correct(fused)
+        if seen is not None:
+            detail = torch.lerp(detail, seen.steady, port.caution(fused) * seen.leaning)
+        high = aligned.base + detail
         error = port.doubt(fused.detach(), anticipated_error(high.detach(), aligned, scale))
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         return Outcome(high, aligned.base + alone, error, shares)
@@ -145,9 +149,10 @@ class _Port(nn.Module):
         self.mixed = nn.Conv2d(3 * parts, width, 3, padding=1)
         self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
+        self.steady = nn.Conv2d(width, parts, 1)
         self.heed = nn.Conv2d(width + parts, DOUBT_WIDTH, 1)
         self.error = nn.Conv2d(DOUBT_WIDTH, parts, 1)
-        for head in (self.logit, self.proposal, self.correction, self.error):
+        for head in (self.logit, self.proposal, self.correction, self.steady, self.error):
             _silence(head.weight, head.bias)
 
     def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
@@ -175,6 +180,10 @@ class _Port(nn.Module):
         """The last residual."""
         return self.unfold(self.correction(features))
 
+    def caution(self, features: Tensor) -> Float32[Tensor, "b 1 H W"]:
+        """How far to keep to weights-free attention where it leans on photos; half at the start."""
+        return torch.sigmoid(self.unfold(self.steady(features)))
+
     def doubt(
         self, features: Tensor, anticipated: Float32[Tensor, "b 1 H W"]
     ) -> Float32[Tensor, "b 1 H W"]:
@@ -187,6 +196,8 @@ class _Port(nn.Module):
 
 class _Seen(NamedTuple):
     mixture: Float32[Tensor, "b 3 H W"]
+    steady: Float32[Tensor, "b 3 H W"]  # the same by the attention that a network starts with
+    leaning: Float32[Tensor, "b 1 H W"]  # [0, 1], share of that attention that goes to photos
     features: Float32[Tensor, "b c h w"]
     attention: Float32[Tensor, "b k H W"]
 
@@ -209,8 +220,9 @@ class _Look(nn.Module):
     ) -> _Seen:
         b, k = aligned.detail.shape[:2]
         logits = logits_of(aligned, port.scale)  # b k H W
+        start = shares_of(logits)
         look = self._first(features, alone, aligned, port)  # b k c h w
-        agreed = _gather(look, _low_attention(logits, port.scale))
+        agreed = _gather(look, functional.avg_pool2d(start, port.scale))
         look = self.second(look.flatten(0, 1)).unflatten(0, (b, k))
         look = functional.relu(look + self.consensus(agreed)[:, None])
         learned = port.unfold(port.logit(look.flatten(0, 1))).unflatten(0, (b, k))[:, :, 0]
@@ -220,10 +232,13 @@ class _Look(nn.Module):
         elif mode is Attention.STARTING:
             learned = torch.zeros_like(learned)
         attention = shares_of(logits + learned)  # b k H W
-        backed = attention.sum(1, keepdim=True)
-        mixture = alone * (1.0 - backed) + mixed(aligned, attention)
+        mixture, steady = (
+            alone * (1.0 - shares.sum(1, keepdim=True)) + mixed(aligned, shares)
+            for shares in (attention, start)
+        )
         share = functional.avg_pool2d(attention, port.scale)
-        return _Seen(mixture, self.gathered(_gather(look, share)), attention)
+        leaning = start.sum(1, keepdim=True)
+        return _Seen(mixture, steady, leaning, self.gathered(_gather(look, share)), attention)
 
     def _first(
         self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port
@@ -244,10 +259,6 @@ def _silence(*parameters: Tensor | None) -> None:
     for parameter in parameters:
         if parameter is not None:
             nn.init.zeros_(parameter)
-
-
-def _low_attention(logits: Float32[Tensor, "b k H W"], scale: int) -> Float32[Tensor, "b k h w"]:
-    return functional.avg_pool2d(shares_of(logits), scale)
 
 
 def _gather(
