@@ -29,7 +29,7 @@ def test_one_command_gains_over_bicubic_and_the_same_input_gives_the_same_bytes(
     before = contents(capture)
     facts = answer("run", capture)
     assert facts["status"] == "done"
-    assert facts["model"] == "projection"
+    assert facts["model"] == "fast"
     assert facts["share_photo_backed"] > 0.5
     assert {name: contents(capture)[name] for name in before} == before
     scores = answer("measure", capture / "texsr", "--truth", truth)

@@ -33,7 +33,8 @@ UNSEEN, PHOTO_BACKED = 1, 4
 
 def run(capture: Capture, work: Path, **settings: object) -> Sharpened:
     work.mkdir(parents=True)
-    return sharpen(capture, RunSettings(**settings), work)  # type: ignore[arg-type]
+    chosen = RunSettings(**{"model": "projection", **settings})  # type: ignore[arg-type]
+    return sharpen(capture, chosen, work)
 
 
 def read(scene: Scene, root: Path) -> Capture:
