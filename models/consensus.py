@@ -123,16 +123,14 @@ def _beyond(detail: Float32[Tensor, "b 3 H W"], scale: int) -> Float32[Tensor, "
 def _luma(aligned: Aligned, scale: int) -> _Luma:
     coarser = 2 if scale % 2 == 0 and scale > 2 else 1
     detail = luma_of(aligned.detail.flatten(0, 1))[:, 0].unflatten(0, aligned.detail.shape[:2])
-    planes = (
-        luma_of(aligned.base),
-        detail,
-        shares_of(logits_of(aligned, scale)),
-        (aligned.weight > 0).float(),
+    seen = (aligned.weight > 0).float()
+    base, detail, share, seen = (
+        functional.avg_pool2d(plane, coarser) if coarser > 1 else plane
+        for plane in (luma_of(aligned.base), detail, shares_of(logits_of(aligned, scale)), seen)
     )
-    if coarser > 1:
-        planes = tuple(functional.avg_pool2d(plane, coarser) for plane in planes)
     # What the base reduces to is the atlas, but for the way in which it was made coarser here.
-    return _Luma(reduce(planes[0], scale // coarser), *planes, scale // coarser)
+    own_scale = scale // coarser
+    return _Luma(reduce(base, own_scale), base, detail, share, seen, own_scale)
 
 
 def _displacements(
