@@ -41,6 +41,7 @@ from texsr.pipeline.tile import Region
 CONTEXT_TX = 16  # around a packed tile, so that its references are measured as in a run
 DETAIL_STEP = 0.5 / 127
 MAX_PHOTO_PX = 1280  # larger ones would be most of the time that a pack takes
+CAREFUL = 0.7  # of captures; photos worse than its users' teach a network to distrust them
 LEAST_COVERED = 0.35
 LEAST_SEEN = 0.3
 
@@ -107,7 +108,8 @@ def simulated_tiles(
     if paint is not None:
         surface = repainted(surface, paint, rng)
     with tempfile.TemporaryDirectory() as scratch:
-        drawn = SimulateSettings.drawn(rng, settings.scale)
+        draw = SimulateSettings.careful if rng.random() < CAREFUL else SimulateSettings.drawn
+        drawn = draw(rng, settings.scale)
         drawn = replace(drawn, max_photo_px=MAX_PHOTO_PX)
         made = simulate_surface(surface, Path(scratch) / "one", drawn, rng)
         return list(capture_tiles(made.capture, made.truth / "atlas.png", settings, rng))

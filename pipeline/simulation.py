@@ -8,6 +8,8 @@ import numpy as np
 
 from texsr.pipeline.errors import SettingsError
 
+MAX_DRAWN_SHARPENING = 0.8
+SOMEWHAT_LIT = 0.3  # of careful captures
 LIT = 0.7  # of drawn captures may have uneven light; a few of these draw none after all
 MIN_PHOTO_PX, MAX_PHOTO_PX = 32, 8192
 
@@ -62,6 +64,8 @@ class SimulateSettings:
     """Sigma of a gaussian blur of every photo."""
     shake_px: float = 0.0
     """Length of a motion blur of every photo, each in its own direction."""
+    sharpening: float = 0.0
+    """Share of a photo's finest detail that the camera adds once more, noise included."""
     radial_k1: float = 0.0
     """Radial distortion of the lens; needs `cameras` = transforms."""
     masks: bool = False
@@ -132,6 +136,32 @@ class SimulateSettings:
             vary=True,
             roughness=at_times(0.8, 0.0, 0.004 * careless),
             decoys=int(rng.integers(1, 2, endpoint=True)) if draw() < 0.15 else 0,
+            sharpening=at_times(0.5, 0.0, MAX_DRAWN_SHARPENING),
+        )
+
+    @classmethod
+    def careful(cls, rng: np.random.Generator, scale: int = 4) -> "SimulateSettings":
+        """Draw a capture as somebody takes it who knows how: sharp, well posed, in even light.
+
+        Args:
+            rng: the same state gives the same settings.
+            scale: truth texels per low texel and axis.
+        """
+        draw = rng.uniform
+        return cls(
+            scale=scale,
+            num_photos=int(rng.integers(8, 16, endpoint=True)),
+            px_per_texel=float(np.exp(draw(np.log(0.35), np.log(1.1)))),
+            field_of_view_deg=float(draw(28.0, 55.0)),
+            max_elevation_deg=float(draw(40.0, 70.0)),
+            exposure=float(draw(0.0, 0.15)),
+            white_balance=float(draw(0.0, 0.05)),
+            noise=float(np.exp(draw(np.log(0.7), np.log(2.5)))),
+            jpeg_quality=int(rng.integers(91, 97, endpoint=True)),
+            pose_error_px=float(draw(0.15, 0.4)),
+            shading=float(draw(0.05, 0.3)) if draw() < SOMEWHAT_LIT else 0.0,
+            vignetting=float(draw(0.0, 0.15)) if draw() < SOMEWHAT_LIT else 0.0,
+            sharpening=float(draw(0.0, MAX_DRAWN_SHARPENING)) if draw() < 0.5 else 0.0,
         )
 
     def __post_init__(self) -> None:
@@ -150,6 +180,7 @@ class SimulateSettings:
             "pose_error_px": (0.0, 100.0),
             "defocus_px": (0.0, 50.0),
             "shake_px": (0.0, 50.0),
+            "sharpening": (0.0, 5.0),
             "radial_k1": (-0.3, 0.3),
             "shading": (0.0, 1.0),
             "flash": (0.0, 1.0),

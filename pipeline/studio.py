@@ -19,6 +19,7 @@ from texsr.pipeline.noise import (
     noise_picture,
     sensor_noise,
     shake,
+    sharpened,
     vignetted,
 )
 from texsr.pipeline.scene import Paint, Scene, paint_from
@@ -98,6 +99,8 @@ class Studio:
             rng, exposure=settings.exposure, white_balance=settings.white_balance
         )
         picture = sensor_noise(picture, rng, sigma=settings.noise / 255)
+        if settings.sharpening > 0:
+            picture = sharpened(picture, amount=settings.sharpening)
         away = float(np.linalg.norm(camera.centre - self._scene.caster.centre))
         told = miscalibrated(camera, rng, error_px=settings.pose_error_px, distance=away)
         return Taken(

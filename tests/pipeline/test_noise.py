@@ -17,6 +17,7 @@ from texsr.pipeline.noise import (
     noise_picture,
     sensor_noise,
     shake,
+    sharpened,
 )
 
 
@@ -58,6 +59,17 @@ def test_defocus_spreads_a_point_by_its_sigma():
     blurred = defocus(point_picture(), sigma_px=2.0)
     assert blurred.sum() == pytest.approx(3.0, rel=1e-3)
     np.testing.assert_allclose(spread(blurred), 4.0 * np.eye(2), atol=0.1)
+
+
+@pytest.mark.parametrize("cycles_per_px", [0.05, 0.1, 0.2])
+def test_sharpening_raises_a_wave_by_its_amount_of_what_a_gaussian_takes_out(cycles_per_px):
+    wave = np.sin(2 * np.pi * cycles_per_px * np.arange(200), dtype=np.float32)
+    picture = np.broadcast_to(0.5 + 0.2 * wave[:, None], (200, 200))[..., None].repeat(3, axis=2)
+    raised = sharpened(picture, amount=0.5)
+    taken_out = 1 - np.exp(-2 * (np.pi * cycles_per_px) ** 2)
+    swing = np.ptp(raised[20:-20]) / np.ptp(picture[20:-20])
+    assert swing == pytest.approx(1 + 0.5 * taken_out, abs=0.01)
+    assert raised.mean() == pytest.approx(picture.mean(), abs=1e-3)
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -206,6 +206,7 @@ def test_drawn_settings_are_the_seeds_and_span_what_people_do():
         "shake_px": (0.0, 1.5),
         "roughness": (0.0, 0.004),
         "decoys": (0, 2),
+        "sharpening": (0.0, 0.8),
     }
     for name, (low, high) in spans.items():
         values = [getattr(settings, name) for settings in many]
@@ -216,10 +217,32 @@ def test_drawn_settings_are_the_seeds_and_span_what_people_do():
     assert sum(s.decoys > 0 for s in many) < 0.25 * len(many)
 
 
-def test_drawn_settings_are_plain_numbers():
-    drawn = SimulateSettings.drawn(np.random.default_rng(0))
+def test_a_careful_photographer_does_better_than_most():
+    many = [SimulateSettings.careful(np.random.default_rng(seed), scale=2) for seed in range(200)]
+    assert many[3] == SimulateSettings.careful(np.random.default_rng(3), scale=2)
+    assert {s.scale for s in many} == {2}
+    assert max(s.noise for s in many) <= 2.5
+    assert max(s.pose_error_px for s in many) <= 0.4
+    assert min(s.jpeg_quality for s in many) >= 91
+    assert not any(s.flash or s.highlight or s.defocus_px or s.roughness for s in many)
+    assert 0.6 < sum(s.shading == 0 for s in many) / len(many) < 0.8
+
+
+@pytest.mark.parametrize("draw", [SimulateSettings.drawn, SimulateSettings.careful])
+def test_drawn_settings_are_plain_numbers(draw):
+    drawn = draw(np.random.default_rng(0))
     values = {field.name: getattr(drawn, field.name) for field in fields(drawn)}
     assert json.loads(json.dumps(values)) == values
+
+
+def test_a_sharpening_camera_takes_crisper_photos_of_the_same(tmp_path, surface):
+    plain, sharp = (
+        photos(made(surface, tmp_path / str(amount), sharpening=amount)) for amount in (0.0, 1.0)
+    )
+    for a, b in zip(plain, sharp, strict=True):
+        middle = (slice(26, 46), slice(26, 46))
+        assert np.abs(np.diff(b[middle], axis=1)).sum() > np.abs(np.diff(a[middle], axis=1)).sum()
+        assert b[middle].mean() == pytest.approx(a[middle].mean(), abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +254,7 @@ def test_drawn_settings_are_plain_numbers():
         ("vignetting", 1.0),
         ("roughness", 0.2),
         ("decoys", -1),
+        ("sharpening", -0.5),
     ],
 )
 def test_light_out_of_range_is_named(field, value):
