@@ -19,7 +19,7 @@ Scale = Annotated[
     typer.Option(help="Texels per low texel and axis, 1.5 to 8. [default: capture.toml, or 4]"),
 ]
 Model = Annotated[str, typer.Option(help="auto, a name from `texsr models`, or a checkpoint file.")]
-Head = Annotated[str | None, typer.Option(help="An arbitrary-scale head, where the model has one.")]
+Head = Annotated[str | None, typer.Option(help="An arbitrary-scale head; no model takes one yet.")]
 References = Annotated[
     str | None, typer.Option(metavar="K|all", help="Photos a cell of the surface may use.")
 ]

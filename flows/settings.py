@@ -19,7 +19,7 @@ class RunSettings:
     `texsr models`, or a checkpoint file. A name wins over a file of that name; ./NAME is the file.
     """
     head: str | None = None
-    """An arbitrary-scale head, where the model takes one."""
+    """An arbitrary-scale head; no model takes one yet."""
     references: int | None = None
     """Photos a cell of the surface may use; None: what the model wants (`projection`: all)."""
     device: str = "auto"
@@ -58,6 +58,14 @@ class RunSettings:
                 found=str(self.references),
                 expected="a count or 'all'",
                 remedy="use 'all' for every photo",
+            )
+        if self.head is not None:
+            raise SettingsError(
+                "--head",
+                found=self.head,
+                expected="nothing: no model takes a head yet",
+                remedy=f"leave it out; --scale takes any number from {MIN_SCALE:g} to "
+                f"{MAX_SCALE:g} without one",
             )
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(
