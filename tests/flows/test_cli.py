@@ -89,6 +89,7 @@ def test_options_reach_the_settings(capture, repeater, scene, tmp_path):
         (["--references", "some"], "SettingsError"),
         (["--device", "abacus"], "SettingsError"),
         (["--texture-format", "gif"], "SettingsError"),
+        (["--head", "ciaosr"], "SettingsError"),
         (["--out", "."], "OutputError"),
     ],
 )
