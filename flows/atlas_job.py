@@ -26,6 +26,7 @@ from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superreso
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
+VIEWS_OF_A_TILE = 2  # times those of a cell, at most but for rare tiles
 NUM_SAMPLES = 8
 BACKGROUND_OVERLAP_TX = 4
 MIN_EVIDENCE = 0.5
@@ -123,6 +124,9 @@ class AtlasJob:
         """Cut the low atlas into tiles that leave the memory budget whole."""
         upscaler, settings = self.upscaler, self.scene.settings
         seeing = sum(bool((view.weight > 0).any()) for view in calibration.views)
+        limit = self.num_references()
+        if limit is not None:  # neighbouring cells of a tile may have chosen other views
+            seeing = min(seeing, VIEWS_OF_A_TILE * limit)
         size = settings.tile_size_tx or tile_size_tx(
             low_shape=self.low_shape,
             scale=self.made_scale,

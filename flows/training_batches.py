@@ -18,6 +18,8 @@ from texsr.pipeline.errors import CaptureError
 REFERENCE_COUNTS = (0, 1, 2, 3, 4, 6, 8)
 COUNT_ODDS = (0.06, 0.08, 0.10, 0.12, 0.22, 0.20, 0.22)  # a run has the best few, not any few
 
+AS_IN_A_RUN = 0.5
+
 
 @final
 class PackedTiles:
@@ -62,7 +64,8 @@ class PackedTiles:
 def cropped(tile: Pack, rng: np.random.Generator, *, count: int, side_tx: int) -> Pack:
     """Cut a crop out of a tile, turn and mirror it, and keep some of its references.
 
-    References that see something go first; where there are too few, some see nothing.
+    References that see something go first; where there are too few, some see nothing. Half of the
+    time those that see most are kept, as in a run, else any.
     """
     height, width = tile.low.shape[:2]
     scale = tile.truth.shape[0] // height
@@ -71,7 +74,9 @@ def cropped(tile: Pack, rng: np.random.Generator, *, count: int, side_tx: int) -
     high = tuple(slice(part.start * scale, part.stop * scale) for part in low)
     seeing = np.flatnonzero(tile.weight[(slice(None), *high)].any((1, 2)))
     blind = np.setdiff1d(np.arange(len(tile.trust)), seeing)
-    order = np.concatenate([rng.permutation(seeing), blind])[:count].astype(np.intp)
+    shuffled = rng.permutation(seeing)
+    sighted = seeing if rng.random() < AS_IN_A_RUN else shuffled  # packs have those first
+    order = np.concatenate([sighted, blind])[:count].astype(np.intp)
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
     inks = rng.permutation(3)
 

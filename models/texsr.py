@@ -7,7 +7,8 @@ proposal with what the photos say. Its logits start as the logarithms of the wei
 `projection` would give: an untrained network is the weights-free fusion, and what it learns is by
 how much to depart from it. A second trunk sees the mixture and the features behind it, adds a
 residual, and says for each texel how far to keep to the weights-free mixture after all: fine print
-that photos agree on is best left as it is.
+that photos agree on is best left as it is. Last it weighs the fine bands of what photos added: up
+where lenses softened them, down where they are noise.
 
 The hierarchy is that of Pesavento, Volino, Hilton, "Attention-based Multi-Reference Learning for
 Image Super-Resolution", ICCV 2021: first within a small window of a part (the texels of one low
@@ -27,10 +28,13 @@ from torch.nn import functional
 
 from texsr.models.alignment import NUM_CUES, Aligned
 from texsr.models.doubt import anticipated_error
+from texsr.models.ensemble import Turns
 from texsr.models.fusion import logits_of, mixed, shares_of
+from texsr.models.smoothing import blur
 
 LEAST_ERROR = 0.25 / 255
 DOUBT_WIDTH = 32
+BAND_SIGMAS = (0.6, 0.9, 1.4)  # high texels; Gaussians that part the fine bands of what is added
 
 
 class Attention(Enum):
@@ -49,7 +53,7 @@ class TexsrConfig:
     """Scales with ports of their own; the trunks are shared."""
     width: int = 48
     """Channels of the trunks."""
-    prior_blocks: int = 4
+    prior_blocks: int = 10
     """Residual blocks that see the atlas alone."""
     fusion_blocks: int = 3
     """Residual blocks that see everything."""
@@ -57,6 +61,8 @@ class TexsrConfig:
     """Channels kept of each reference."""
     max_references: int = 4
     """References that a cell of the surface may use."""
+    turns: int = 1
+    """Turns and mirror images of a tile, of eight, whose answers are averaged on the way."""
 
 
 class Outcome(NamedTuple):
@@ -103,20 +109,31 @@ class Texsr(nn.Module):
         """
         port = self.ports[str(scale)]
         assert isinstance(port, _Port)
-        features = port.enter(low, aligned.base)
-        features = self.prior(features) + features
-        alone = port.propose(features)
-        looked = (features, alone, aligned, port, attention)
+        turns = Turns(self.config.turns)
+        entered = zip(turns.each(low), turns.each(aligned.base), strict=True)
+        features = [port.enter(one, base) for one, base in entered]
+        features = [self.prior(one) + one for one in features]
+        alone = turns.mean([port.propose(one) for one in features])
+        looked = (features, alone, aligned, port, attention, turns)
         seen = self.look(*looked) if aligned.detail.shape[1] else None
         mixture = alone if seen is None else seen.mixture
-        fused = features if seen is None else features + seen.features
-        fused = fused + port.weigh(mixture - alone)
-        fused = self.fusion(fused) + fused
-        detail = mixture + port.correct(fused)
+        fused = features
         if seen is not None:
-            detail = torch.lerp(detail, seen.steady, port.caution(fused) * seen.leaning)
+            fused = [one + told for one, told in zip(fused, seen.features, strict=True)]
+        departures = turns.each(mixture - alone)
+        fused = [one + port.weigh(added) for one, added in zip(fused, departures, strict=True)]
+        fused = [self.fusion(one) + one for one in fused]
+        detail = mixture + turns.mean([port.correct(one) for one in fused])
+        if seen is not None:
+            caution = turns.mean([port.caution(one) for one in fused])
+            detail = torch.lerp(detail, seen.steady, caution * seen.leaning)
+            gains = turns.mean([port.gains(one) for one in fused])
+            backed = seen.attention.sum(1, keepdim=True)
+            detail = detail + backed * balanced(detail - alone, gains)
         high = aligned.base + detail
-        error = port.doubt(fused.detach(), anticipated_error(high.detach(), aligned, scale))
+        anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
+        told = zip(fused, anticipated, strict=True)
+        error = turns.mean([port.doubt(one.detach(), expected) for one, expected in told])
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         return Outcome(high, aligned.base + alone, error, shares)
 
@@ -150,9 +167,11 @@ class _Port(nn.Module):
         self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.steady = nn.Conv2d(width, parts, 1)
+        self.bands = nn.Conv2d(width, len(BAND_SIGMAS) * parts, 1)
         self.heed = nn.Conv2d(width + parts, DOUBT_WIDTH, 1)
         self.error = nn.Conv2d(DOUBT_WIDTH, parts, 1)
-        for head in (self.logit, self.proposal, self.correction, self.steady, self.error):
+        silent = (self.logit, self.proposal, self.correction, self.steady, self.bands, self.error)
+        for head in silent:
             _silence(head.weight, head.bias)
 
     def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
@@ -184,6 +203,10 @@ class _Port(nn.Module):
         """How far to keep to weights-free attention where it leans on photos; half at the start."""
         return torch.sigmoid(self.unfold(self.steady(features)))
 
+    def gains(self, features: Tensor) -> Float32[Tensor, "b n H W"]:
+        """What each fine band of a departure is multiplied by, less 1."""
+        return self.unfold(self.bands(features))
+
     def doubt(
         self, features: Tensor, anticipated: Float32[Tensor, "b 1 H W"]
     ) -> Float32[Tensor, "b 1 H W"]:
@@ -198,7 +221,7 @@ class _Seen(NamedTuple):
     mixture: Float32[Tensor, "b 3 H W"]
     steady: Float32[Tensor, "b 3 H W"]  # the same by the attention that a network starts with
     leaning: Float32[Tensor, "b 1 H W"]  # [0, 1], share of that attention that goes to photos
-    features: Float32[Tensor, "b c h w"]
+    features: list[Float32[Tensor, "b c h w"]]  # of each turn
     attention: Float32[Tensor, "b k H W"]
 
 
@@ -216,16 +239,20 @@ class _Look(nn.Module):
         _silence(self.place.weight, self.place.bias)
 
     def forward(
-        self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port, mode: Attention
+        self,
+        features: list[Tensor],
+        alone: Tensor,
+        aligned: Aligned,
+        port: _Port,
+        mode: Attention,
+        turns: Turns,
     ) -> _Seen:
-        b, k = aligned.detail.shape[:2]
         logits = logits_of(aligned, port.scale)  # b k H W
         start = shares_of(logits)
-        look = self._first(features, alone, aligned, port)  # b k c h w
-        agreed = _gather(look, functional.avg_pool2d(start, port.scale))
-        look = self.second(look.flatten(0, 1)).unflatten(0, (b, k))
-        look = functional.relu(look + self.consensus(agreed)[:, None])
-        learned = port.unfold(port.logit(look.flatten(0, 1))).unflatten(0, (b, k))[:, :, 0]
+        looks = self._first(features, alone, aligned, port, turns)
+        pooled = turns.each(functional.avg_pool2d(start, port.scale))
+        looks = [self._second(*pair) for pair in zip(looks, pooled, strict=True)]
+        learned = turns.mean([_logits_told(look, port) for look in looks])
         if mode is Attention.WHOLE_PARTS:
             learned = functional.avg_pool2d(learned, port.scale)
             learned = functional.interpolate(learned, scale_factor=float(port.scale))
@@ -236,22 +263,53 @@ class _Look(nn.Module):
             alone * (1.0 - shares.sum(1, keepdim=True)) + mixed(aligned, shares)
             for shares in (attention, start)
         )
-        share = functional.avg_pool2d(attention, port.scale)
-        leaning = start.sum(1, keepdim=True)
-        return _Seen(mixture, steady, leaning, self.gathered(_gather(look, share)), attention)
+        share = turns.each(functional.avg_pool2d(attention, port.scale))
+        gathered = [self.gathered(_gather(*pair)) for pair in zip(looks, share, strict=True)]
+        return _Seen(mixture, steady, start.sum(1, keepdim=True), gathered, attention)
 
     def _first(
-        self, features: Tensor, alone: Tensor, aligned: Aligned, port: _Port
-    ) -> Float32[Tensor, "b k c h w"]:
+        self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: _Port, turns: Turns
+    ) -> list[Float32[Tensor, "b k c h w"]]:
         """Features of each reference: its departure from the proposal, adapted to the place."""
-        gain, offset = self.place(features).chunk(2, dim=1)
-        looks: list[Tensor] = []  # one after the other: high texels of all at once are large
-        for index in range(aligned.detail.shape[1]):
+        places = [self.place(one).chunk(2, dim=1) for one in features]
+        looks: list[list[Tensor]] = [[] for _ in features]
+        for index in range(aligned.detail.shape[1]):  # high texels of all at once are large
             seen = aligned.weight[:, index : index + 1] > 0
-            departure = (aligned.detail[:, index] - alone) * seen
-            look = port.reference(port.fold(departure)) + self.cues(aligned.cues[:, index])
-            looks.append(functional.relu(look * (1.0 + gain) + offset))
-        return torch.stack(looks, dim=1)
+            departures = turns.each((aligned.detail[:, index] - alone) * seen)
+            cues = turns.each(aligned.cues[:, index])
+            for found, (gain, offset), added, told in zip(
+                looks, places, departures, cues, strict=True
+            ):
+                look = port.reference(port.fold(added)) + self.cues(told)
+                found.append(functional.relu(look * (1.0 + gain) + offset))
+        return [torch.stack(found, dim=1) for found in looks]
+
+    def _second(
+        self, look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
+    ) -> Float32[Tensor, "b k c h w"]:
+        """Features of each reference that know of the others."""
+        agreed = _gather(look, share)
+        look = self.second(look.flatten(0, 1)).unflatten(0, look.shape[:2])
+        return functional.relu(look + self.consensus(agreed)[:, None])
+
+
+def balanced(
+    departure: Float32[Tensor, "b 3 H W"], gains: Float32[Tensor, "b n H W"]
+) -> Float32[Tensor, "b 3 H W"]:
+    """Give what to add to a departure so that its fine bands count 1 + gain, finest first."""
+    added = torch.zeros_like(departure)
+    finer = departure
+    for gain, sigma in zip(gains.split(1, dim=1), BAND_SIGMAS, strict=True):
+        coarser = blur(departure, sigma)
+        added = added + gain * (finer - coarser)
+        finer = coarser
+    return added
+
+
+def _logits_told(look: Float32[Tensor, "b k c h w"], port: _Port) -> Float32[Tensor, "b k H W"]:
+    """What to add to the logarithms of the weights that attention starts from."""
+    told = port.unfold(port.logit(look.flatten(0, 1)))
+    return told.unflatten(0, look.shape[:2])[:, :, 0]
 
 
 def _silence(*parameters: Tensor | None) -> None:

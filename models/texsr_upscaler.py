@@ -86,7 +86,9 @@ class TexsrUpscaler:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile, its inputs included."""
-        return 110 + 60 * num_references
+        config = self.network.config
+        looked_at = min(num_references, config.max_references)
+        return 110 + 60 * num_references + config.turns * (40 + 16 * looked_at)
 
     @torch.inference_mode()
     def __call__(

@@ -1,14 +1,18 @@
 """The default network: what holds for any weights, and that it can learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from texsr.models.alignment import Aligned, align
+from texsr.models.ensemble import turned, turned_back
 from texsr.models.projection import Projection
 from texsr.models.resample import reduce
-from texsr.models.texsr import Attention, Texsr, TexsrConfig
+from texsr.models.smoothing import blur
+from texsr.models.texsr import BAND_SIGMAS, Attention, Texsr, TexsrConfig, balanced
 from texsr.models.texsr_upscaler import TexsrUpscaler, distinct
 from texsr.models.training import Batch, Trainer, TrainingSettings, one_cycle
 from texsr.pipeline.references import Warped
@@ -89,6 +93,33 @@ def test_shapes_and_ranges_for_any_number_of_references(upscaler, truth, count):
     assert 0 < float(out.confidence.min()) <= float(out.confidence.max()) <= 1
     assert 0 <= float(out.evidence.min()) <= float(out.evidence.max()) <= 1
     assert (count == 0) == (float(out.evidence.max()) == 0)
+
+
+def test_bands_weighed_down_to_nothing_leave_the_blurred_departure(truth):
+    departure = truth - 0.5
+    gains = torch.zeros(1, len(BAND_SIGMAS), *truth.shape[2:])
+    torch.testing.assert_close(balanced(departure, gains), torch.zeros_like(departure))
+    left = departure + balanced(departure, gains - 1.0)
+    torch.testing.assert_close(left, blur(departure, BAND_SIGMAS[-1]), atol=1e-6, rtol=0)
+
+
+def test_an_answer_over_all_turns_is_the_same_for_a_turned_tile(truth):
+    torch.manual_seed(0)
+    network = shaken(Texsr(replace(SMALL, turns=8))).eval()
+    low = reduce(truth, SCALE)[..., :18].contiguous()
+    photos = warped(noisy(truth, 1), noisy(truth, 2))
+    color, weight = photos.color[..., :72], photos.weight[..., :72]
+    photos = replace(photos, color=color, weight=weight, prior=photos.prior[..., :18])
+    aligned = align(low, photos, SCALE)
+    other = Aligned(*(turned(plane, 5) if plane.ndim > 1 else plane for plane in aligned))
+    with torch.no_grad():
+        one = network(low, aligned, SCALE)
+        two = network(turned(low, 5), other, SCALE)
+        network.config = replace(SMALL, turns=1)
+        as_it_is = network(low, aligned, SCALE)
+    assert (one.high - as_it_is.high).abs().max() > 1e-4
+    for a, b in zip(one, two, strict=True):
+        torch.testing.assert_close(a, turned_back(b, 5), atol=2e-5, rtol=1e-5)
 
 
 def test_the_order_of_references_is_nothing(upscaler, truth):
