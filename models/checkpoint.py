@@ -24,6 +24,7 @@ METADATA_KEY = "texsr"
 HEADER = {"format": str, "architecture": str, "config": dict, "facts": dict}
 STORED = (torch.float16, torch.bfloat16, torch.float32)
 WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+HEADER_AT = 8  # bytes: of safetensors, after the header's length
 PICKLES = (b"PK\x03\x04", b"\x80")  # a zip archive, a bare pickle: what torch.save writes
 A_CHECKPOINT = "a checkpoint that `texsr train` wrote"
 GET_ANOTHER = "copy the file again from where it came, or name another with --model"
@@ -171,7 +172,7 @@ def _check_kind(path: Path) -> None:
     """Refuse what is no file, and what would have to be unpickled, in words of their own."""
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(HEADER_AT + 1)
     except OSError as error:
         raise CheckpointError(
             path,
@@ -179,7 +180,8 @@ def _check_kind(path: Path) -> None:
             expected=A_CHECKPOINT,
             remedy="correct the path; `texsr models` lists the names that are known without one",
         ) from error
-    if start.startswith(PICKLES):
+    # The length of a safetensors header may well begin with the byte that pickles begin with.
+    if start.startswith(PICKLES) and start[HEADER_AT:] != b"{":
         raise CheckpointError(
             path,
             found="a pickled PyTorch file, which could run any code when it is loaded",

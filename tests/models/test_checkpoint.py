@@ -198,6 +198,17 @@ class Trap:
         return Path.touch, (self.mark,)
 
 
+def test_a_header_whose_length_begins_like_a_pickle_is_none(tmp_path, checkpoint):
+    home = tmp_path / "fast.safetensors"
+    for longer in range(256):
+        told = replace(checkpoint, facts={"about": "x" * longer})
+        write_checkpoint(home, told)
+        if home.read_bytes()[0] == 0x80:
+            break
+    assert home.read_bytes()[0] == 0x80
+    assert read_checkpoint(home).facts == told.facts
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_is_named_and_never_opened(tmp_path, zipped):
     mark, home = tmp_path / "mark", tmp_path / "weights.pth"
