@@ -21,7 +21,7 @@ from texsr.models.smoothing import blur
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 WHOLE_SHARE = 0.9  # of a low texel seen: practically all of it
 NUM_CUES = 9
-GAIN_HEEDED = 0.2  # a photo darker than that is not worse for it
+GAIN_HEEDED = 0.2  # of departures from 1: a photo much darker is not much worse
 COSINE_CUE, PX_CUE, CONCORD_CUE = 3, 4, 8  # which are which; `consensus` finds out the last
 
 
@@ -182,8 +182,8 @@ def _cues(
     """What is known of each reference at a low texel, each of the order of one.
 
     Log belief, log SNR, share seen, cosine of the view angle, photo px per high texel, gain less
-    one, within bounds; of the whole view its trust, of the whole capture its crispness; and room for how far its
-    finest detail is that of the others, which `consensus.with_concord` finds out.
+    one, within bounds; of the whole view its trust, of the whole capture its crispness; and room
+    for how far its finest detail is that of the others, which `consensus.with_concord` finds out.
     """
     gain, snr, share, cosine, px = measured.maps.unbind(2)
     whole = (measured.trust[:, :, None, None], crispness[:, None, None, None])
