@@ -17,8 +17,7 @@ from texsr.pipeline.errors import CaptureError
 
 REFERENCE_COUNTS = (0, 1, 2, 3, 4, 6, 8)
 COUNT_ODDS = (0.06, 0.08, 0.10, 0.12, 0.22, 0.20, 0.22)  # a run has the best few, not any few
-
-AS_IN_A_RUN = 0.5
+AS_IN_A_RUN = 0.5  # of crops: those that see most, which packs have first
 
 
 @final
@@ -74,8 +73,7 @@ def cropped(tile: Pack, rng: np.random.Generator, *, count: int, side_tx: int) -
     high = tuple(slice(part.start * scale, part.stop * scale) for part in low)
     seeing = np.flatnonzero(tile.weight[(slice(None), *high)].any((1, 2)))
     blind = np.setdiff1d(np.arange(len(tile.trust)), seeing)
-    shuffled = rng.permutation(seeing)
-    sighted = seeing if rng.random() < AS_IN_A_RUN else shuffled  # packs have those first
+    sighted = seeing if rng.random() < AS_IN_A_RUN else rng.permutation(seeing)
     order = np.concatenate([sighted, blind])[:count].astype(np.intp)
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
     inks = rng.permutation(3)

@@ -24,7 +24,7 @@ class Preset(Enum):
 
 
 PRESETS = {
-    Preset.FAST: TexsrConfig(),
+    Preset.FAST: TexsrConfig(turns=2),
     Preset.QUALITY: TexsrConfig(
         width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
     ),

@@ -27,14 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.alignment import NUM_CUES, Aligned
+from texsr.models.bands import balanced
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
 from texsr.models.fusion import logits_of, mixed, shares_of
-from texsr.models.smoothing import blur
-
-LEAST_ERROR = 0.25 / 255
-DOUBT_WIDTH = 32
-BAND_SIGMAS = (0.6, 0.9, 1.4)  # high texels; Gaussians that part the fine bands of what is added
+from texsr.models.port import Port, silence
 
 
 class Attention(Enum):
@@ -62,7 +59,8 @@ class TexsrConfig:
     max_references: int = 4
     """References that a cell of the surface may use."""
     turns: int = 1
-    """Turns and mirror images of a tile, of eight, whose answers are averaged on the way."""
+    """Turns and mirror images of a tile, of eight, whose answers are averaged on the way; training
+    asks about a tile as it is."""
 
 
 class Outcome(NamedTuple):
@@ -87,7 +85,12 @@ class Texsr(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.ports = nn.ModuleDict({str(scale): _Port(config, scale) for scale in config.scales})
+        self.ports = nn.ModuleDict(
+            {
+                str(scale): Port(scale, width=width, reference_width=config.reference_width)
+                for scale in config.scales
+            }
+        )
         self.prior = nn.Sequential(*(_Block(width) for _ in range(config.prior_blocks)))
         self.look = _Look(config)
         self.fusion = nn.Sequential(*(_Block(width) for _ in range(config.fusion_blocks)))
@@ -108,8 +111,8 @@ class Texsr(nn.Module):
             attention: how references are mixed; all but the default are ablations.
         """
         port = self.ports[str(scale)]
-        assert isinstance(port, _Port)
-        turns = Turns(self.config.turns)
+        assert isinstance(port, Port)
+        turns = Turns(1 if self.training else self.config.turns)
         entered = zip(turns.each(low), turns.each(aligned.base), strict=True)
         features = [port.enter(one, base) for one, base in entered]
         features = [self.prior(one) + one for one in features]
@@ -147,74 +150,10 @@ class _Block(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
         with torch.no_grad():
             self.second.weight.mul_(0.1)
-        _silence(self.second.bias)
+        silence(self.second.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(functional.relu(self.first(x)))
-
-
-class _Port(nn.Module):
-    """Where one scale enters and leaves: high texels as channels of low texels, and back."""
-
-    def __init__(self, config: TexsrConfig, scale: int) -> None:
-        super().__init__()
-        self.scale = scale
-        width, parts = config.width, scale * scale
-        self.entry = nn.Conv2d(3 + 3 * parts, width, 3, padding=1)
-        self.reference = nn.Conv2d(3 * parts, config.reference_width, 3, padding=1)
-        self.logit = nn.Conv2d(config.reference_width, parts, 1)
-        self.mixed = nn.Conv2d(3 * parts, width, 3, padding=1)
-        self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
-        self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
-        self.steady = nn.Conv2d(width, parts, 1)
-        self.bands = nn.Conv2d(width, len(BAND_SIGMAS) * parts, 1)
-        self.heed = nn.Conv2d(width + parts, DOUBT_WIDTH, 1)
-        self.error = nn.Conv2d(DOUBT_WIDTH, parts, 1)
-        silent = (self.logit, self.proposal, self.correction, self.steady, self.bands, self.error)
-        for head in silent:
-            _silence(head.weight, head.bias)
-
-    def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
-        """Take in the low texels, and what their faithful enlargement adds to them."""
-        added = self.fold(base) - low.repeat_interleave(self.scale**2, dim=1)
-        return self.entry(torch.cat([low - 0.5, added], dim=1))
-
-    def fold(self, high: Tensor) -> Tensor:
-        """High texels to channels."""
-        return functional.pixel_unshuffle(high, self.scale)
-
-    def unfold(self, low: Tensor) -> Tensor:
-        """Channels to high texels."""
-        return functional.pixel_shuffle(low, self.scale)
-
-    def propose(self, features: Tensor) -> Float32[Tensor, "b 3 H W"]:
-        """Detail by the atlas alone."""
-        return self.unfold(self.proposal(features))
-
-    def weigh(self, departure: Tensor) -> Float32[Tensor, "b c h w"]:
-        """Features of how the mixture departs from the proposal."""
-        return self.mixed(self.fold(departure))
-
-    def correct(self, features: Tensor) -> Float32[Tensor, "b 3 H W"]:
-        """The last residual."""
-        return self.unfold(self.correction(features))
-
-    def caution(self, features: Tensor) -> Float32[Tensor, "b 1 H W"]:
-        """How far to keep to weights-free attention where it leans on photos; half at the start."""
-        return torch.sigmoid(self.unfold(self.steady(features)))
-
-    def gains(self, features: Tensor) -> Float32[Tensor, "b n H W"]:
-        """What each fine band of a departure is multiplied by, less 1."""
-        return self.unfold(self.bands(features))
-
-    def doubt(
-        self, features: Tensor, anticipated: Float32[Tensor, "b 1 H W"]
-    ) -> Float32[Tensor, "b 1 H W"]:
-        """Expected absolute error: the anticipated one, times what the features make of it."""
-        told = self.fold(torch.log(anticipated)) * 0.2
-        heeded = functional.relu(self.heed(torch.cat([features, told], dim=1)))
-        times = torch.exp(self.unfold(self.error(heeded)).clamp(-4.0, 4.0))
-        return (anticipated * times).clamp_min(LEAST_ERROR)
 
 
 class _Seen(NamedTuple):
@@ -236,14 +175,14 @@ class _Look(nn.Module):
         self.second = nn.Conv2d(kept, kept, 3, padding=1)
         self.consensus = nn.Conv2d(kept, kept, 1)
         self.gathered = nn.Conv2d(kept, config.width, 1, bias=False)  # silence says nothing
-        _silence(self.place.weight, self.place.bias)
+        silence(self.place.weight, self.place.bias)
 
     def forward(
         self,
         features: list[Tensor],
         alone: Tensor,
         aligned: Aligned,
-        port: _Port,
+        port: Port,
         mode: Attention,
         turns: Turns,
     ) -> _Seen:
@@ -268,7 +207,7 @@ class _Look(nn.Module):
         return _Seen(mixture, steady, start.sum(1, keepdim=True), gathered, attention)
 
     def _first(
-        self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: _Port, turns: Turns
+        self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: Port, turns: Turns
     ) -> list[Float32[Tensor, "b k c h w"]]:
         """Features of each reference: its departure from the proposal, adapted to the place."""
         places = [self.place(one).chunk(2, dim=1) for one in features]
@@ -293,30 +232,10 @@ class _Look(nn.Module):
         return functional.relu(look + self.consensus(agreed)[:, None])
 
 
-def balanced(
-    departure: Float32[Tensor, "b 3 H W"], gains: Float32[Tensor, "b n H W"]
-) -> Float32[Tensor, "b 3 H W"]:
-    """Give what to add to a departure so that its fine bands count 1 + gain, finest first."""
-    added = torch.zeros_like(departure)
-    finer = departure
-    for gain, sigma in zip(gains.split(1, dim=1), BAND_SIGMAS, strict=True):
-        coarser = blur(departure, sigma)
-        added = added + gain * (finer - coarser)
-        finer = coarser
-    return added
-
-
-def _logits_told(look: Float32[Tensor, "b k c h w"], port: _Port) -> Float32[Tensor, "b k H W"]:
+def _logits_told(look: Float32[Tensor, "b k c h w"], port: Port) -> Float32[Tensor, "b k H W"]:
     """What to add to the logarithms of the weights that attention starts from."""
     told = port.unfold(port.logit(look.flatten(0, 1)))
     return told.unflatten(0, look.shape[:2])[:, :, 0]
-
-
-def _silence(*parameters: Tensor | None) -> None:
-    """Set parameters to zero: what they feed starts without a say."""
-    for parameter in parameters:
-        if parameter is not None:
-            nn.init.zeros_(parameter)
 
 
 def _gather(

@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from texsr.models.alignment import Aligned, align
+from texsr.models.alignment import GAIN_CUE, GAIN_HEEDED, Aligned, align
 from texsr.models.ensemble import turned, turned_back
 from texsr.models.projection import Projection
 from texsr.models.resample import reduce
-from texsr.models.smoothing import blur
-from texsr.models.texsr import BAND_SIGMAS, Attention, Texsr, TexsrConfig, balanced
+from texsr.models.texsr import Attention, Texsr, TexsrConfig
 from texsr.models.texsr_upscaler import TexsrUpscaler, distinct
 from texsr.models.training import Batch, Trainer, TrainingSettings, one_cycle
 from texsr.pipeline.references import Warped
@@ -95,14 +94,6 @@ def test_shapes_and_ranges_for_any_number_of_references(upscaler, truth, count):
     assert (count == 0) == (float(out.evidence.max()) == 0)
 
 
-def test_bands_weighed_down_to_nothing_leave_the_blurred_departure(truth):
-    departure = truth - 0.5
-    gains = torch.zeros(1, len(BAND_SIGMAS), *truth.shape[2:])
-    torch.testing.assert_close(balanced(departure, gains), torch.zeros_like(departure))
-    left = departure + balanced(departure, gains - 1.0)
-    torch.testing.assert_close(left, blur(departure, BAND_SIGMAS[-1]), atol=1e-6, rtol=0)
-
-
 def test_an_answer_over_all_turns_is_the_same_for_a_turned_tile(truth):
     torch.manual_seed(0)
     network = shaken(Texsr(replace(SMALL, turns=8))).eval()
@@ -117,9 +108,19 @@ def test_an_answer_over_all_turns_is_the_same_for_a_turned_tile(truth):
         two = network(turned(low, 5), other, SCALE)
         network.config = replace(SMALL, turns=1)
         as_it_is = network(low, aligned, SCALE)
+        network.config = replace(SMALL, turns=8)
+        in_training = network.train()(low, aligned, SCALE)
+    assert torch.equal(in_training.high, as_it_is.high)
     assert (one.high - as_it_is.high).abs().max() > 1e-4
     for a, b in zip(one, two, strict=True):
         torch.testing.assert_close(a, turned_back(b, 5), atol=2e-5, rtol=1e-5)
+
+
+def test_how_dark_a_photo_is_says_little_beyond_a_bound(truth):
+    low = reduce(truth, SCALE)
+    dark, darker = (align(low, warped(truth * by), SCALE) for by in (0.8, 0.65))
+    assert float((dark.cues - darker.cues)[:, :, GAIN_CUE].abs().mean()) < 0.02
+    assert float(darker.cues[:, :, GAIN_CUE].abs().max()) <= GAIN_HEEDED + 1e-6
 
 
 def test_the_order_of_references_is_nothing(upscaler, truth):

@@ -1,0 +1,23 @@
+"""The fine bands of what photos add, each weighed: up where lenses blur, down where noise is."""
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from texsr.models.smoothing import blur
+
+BAND_SIGMAS = (0.6, 0.9, 1.4)  # high texels; of the Gaussians that part the bands
+NUM_BANDS = len(BAND_SIGMAS)
+
+
+def balanced(
+    departure: Float32[Tensor, "b 3 H W"], gains: Float32[Tensor, "b n H W"]
+) -> Float32[Tensor, "b 3 H W"]:
+    """Give what to add to a departure so that its fine bands count 1 + gain, finest first."""
+    added = torch.zeros_like(departure)
+    finer = departure
+    for gain, sigma in zip(gains.split(1, dim=1), BAND_SIGMAS, strict=True):
+        coarser = blur(departure, sigma)
+        added = added + gain * (finer - coarser)
+        finer = coarser
+    return added
