@@ -26,7 +26,7 @@ from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superreso
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
-VIEWS_OF_A_TILE = 2  # times those of a cell, at most but for rare tiles
+VIEWS_OF_A_TILE = 2  # times those of a cell: what memory is planned for; more only cost more
 NUM_SAMPLES = 8
 BACKGROUND_OVERLAP_TX = 4
 MIN_EVIDENCE = 0.5

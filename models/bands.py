@@ -14,6 +14,7 @@ def balanced(
     departure: Float32[Tensor, "b 3 H W"], gains: Float32[Tensor, "b n H W"]
 ) -> Float32[Tensor, "b 3 H W"]:
     """Give what to add to a departure so that its fine bands count 1 + gain, finest first."""
+    departure = departure.contiguous()  # planes are blurred, not pixels
     added = torch.zeros_like(departure)
     finer = departure
     for gain, sigma in zip(gains.split(1, dim=1), BAND_SIGMAS, strict=True):
