@@ -63,6 +63,12 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="Weights of SMFANet+, to learn from without photos."),
     ] = None,
+    lessons: Annotated[
+        int,
+        typer.Option(
+            metavar="STEPS", help="First steps: the trunk learns the teacher's blocks one by one."
+        ),
+    ] = 0,
     reciprocal: Annotated[
         bool, typer.Option("--reciprocal", help="Results also have to serve as references.")
     ] = False,
@@ -100,6 +106,9 @@ def train(
 
         texsr train --out runs/one --scans scans --pictures photos --validate trials --minutes 60
 
+        texsr train --out runs/taught --packs runs/one/packs --teacher smfanet_plus/x4.safetensors
+        --lessons 800
+
         texsr train --out runs/big --packs runs/one/packs --preset quality --validate trials
 
         texsr train --out runs/mine --from fast.safetensors --captures vase_x4 --minutes 60
@@ -120,6 +129,7 @@ def train(
 
         learning = TrainingSettings(
             steps=steps,
+            lessons=lessons,
             rate=_rate(rate, start, visual=visual),
             reciprocal_weight=RECIPROCAL_WEIGHT if reciprocal else 0.0,
         )

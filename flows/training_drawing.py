@@ -50,7 +50,9 @@ class Drawer:
         rng = np.random.default_rng([recipe.seed, step])
         scale = int(rng.choice(list(self.pools)))
         pool = self.pools[scale]
-        if not recipe.single_every or (step + 1) % recipe.single_every:
+        lesson = step < recipe.learning.lessons
+        alone = recipe.single_every and (step + 1) % recipe.single_every == 0
+        if not lesson and not alone:
             return Drawn(pool.draw(rng, size=recipe.batch, side_tx=recipe.side_tx), scale)
         tiles = [pool.tile(int(rng.integers(len(pool)))) for _ in range(recipe.batch)]
         crops = [cropped(tile, rng, count=0, side_tx=recipe.side_tx) for tile in tiles]

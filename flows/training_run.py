@@ -92,15 +92,15 @@ class Run:
 
     def __init__(self, job: TrainJob, place: Path, ground: Ground, device: str) -> None:
         self.job, self.place, self.ground, self.device = job, place, ground, device
-        self.trainer = make_trainer(job, ground, device)
+        self.teacher: Smfanet | None = None
+        if job.material.teacher is not None:
+            self.teacher = read_teacher(job.material.teacher, ground.config, device)
+        self.trainer = make_trainer(job, ground, device, self.teacher)
         self.draw = Drawer(ground.pools, job.recipe)
         self.log = TrainingLog(place / LOG)
         self.best: dict[str, Any] | None = None
         self.commits = [code_commit()]  # now: hours later there may be another one
         self._seconds, self._since, self._saved = 0.0, time.monotonic(), time.monotonic()
-        self.teacher: Smfanet | None = None
-        if job.material.teacher is not None:
-            self.teacher = read_teacher(job.material.teacher, ground.config, device)
 
     @property
     def steps(self) -> int:
@@ -168,6 +168,8 @@ class Run:
     def _taught(self, batch: Batch, scale: int) -> Batch:
         """Add the teacher's answer where there are no references."""
         if self.teacher is None or self.teacher.scale != scale or batch.aligned.detail.shape[1]:
+            return batch
+        if self.trainer.in_lessons:
             return batch
         with torch.inference_mode():
             answer = self.teacher(batch.low).clamp(0.0, 1.0)

@@ -24,7 +24,7 @@ class Preset(Enum):
 
 
 PRESETS = {
-    Preset.FAST: TexsrConfig(turns=2),
+    Preset.FAST: TexsrConfig(turns=4),
     Preset.QUALITY: TexsrConfig(
         width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
     ),
@@ -61,6 +61,7 @@ class Recipe:
     def __post_init__(self) -> None:
         least = {"--steps": (self.learning.steps, 1), "--batch": (self.batch, 1)}
         least |= {"--crop": (self.side_tx, MIN_SIDE_TX), "--rounds": (self.rounds, 1)}
+        least |= {"--lessons": (self.learning.lessons, 0)}
         least |= {"--validate-every": (self.validate_every, 1)}
         least |= {"--tiles": (self.tiles_per_picture, 1), "--seed": (self.seed, 0)}
         for option, (value, bound) in least.items():
@@ -71,6 +72,13 @@ class Recipe:
                     expected=f"at least {bound}",
                     remedy="leave it out for the default",
                 )
+        if self.learning.lessons >= self.learning.steps:
+            raise SettingsError(
+                "--lessons",
+                found=f"{self.learning.lessons} of {self.learning.steps} steps",
+                expected="fewer than --steps, which count them in",
+                remedy="leave it out, or take more steps",
+            )
         if not 0 < self.learning.rate <= 1:
             raise SettingsError(
                 "--rate",
@@ -138,6 +146,13 @@ def check_material(material: Material, recipe: Recipe) -> None:
         SettingsError: it is such.
     """
     _check_there(material)
+    if recipe.learning.lessons and material.teacher is None:
+        raise SettingsError(
+            "--lessons",
+            found="no teacher",
+            expected="--teacher FILE, whose blocks are to be learnt",
+            remedy="give the weights of SMFANet+, or leave --lessons out",
+        )
     for source in material.sources:
         if for_validation_only(source):
             raise SettingsError(

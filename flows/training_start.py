@@ -24,6 +24,7 @@ from texsr.flows.training_settings import Material, Recipe, TrainJob, settle_con
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.architectures import build_network
 from texsr.models.checkpoint import Checkpoint, read_checkpoint
+from texsr.models.lessons import fits
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.training import Trainer
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
@@ -171,8 +172,12 @@ def _data_of_networks(material: Material) -> list[dict[str, str]]:
     )
 
 
-def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:
-    """Build network, judge and optimiser; random numbers that others draw stay what they were."""
+def make_trainer(job: TrainJob, ground: Ground, device: str, teacher: "Smfanet | None") -> Trainer:
+    """Build network, judge and optimiser; random numbers that others draw stay what they were.
+
+    Raises:
+        SettingsError: lessons are asked for of a teacher of another size.
+    """
     recipe = job.recipe
     learning = replace(recipe.learning, bf16=device.startswith("cuda"))
     with torch.random.fork_rng(devices=()):
@@ -180,7 +185,24 @@ def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:
         network = Texsr(ground.config)
         if ground.start is not None:
             network.load_state_dict(ground.start.weights, strict=True)
-        return Trainer(network, learning, device, _make_judge(job.material, recipe, device))
+        if learning.lessons and teacher is not None:
+            _check_lessons(network, teacher)
+        return Trainer(
+            network, learning, device, _make_judge(job.material, recipe, device), teacher
+        )
+
+
+def _check_lessons(network: Texsr, teacher: "Smfanet") -> None:
+    config = network.config
+    if not fits(network, teacher) or config.scales != (teacher.scale,):
+        blocks, width = len(teacher.feats), teacher.to_feat.out_channels
+        scales = " and ".join(f"x{scale}" for scale in config.scales)
+        raise SettingsError(
+            "--lessons",
+            found=f"a trunk of {config.prior_blocks} blocks, {config.width} wide, for {scales}",
+            expected=f"{blocks} blocks, {width} wide, for x{teacher.scale}, as the teacher is",
+            remedy="use --preset fast with that one scale, or leave --lessons out",
+        )
 
 
 def _make_judge(material: Material, recipe: Recipe, device: str) -> Any:

@@ -37,8 +37,12 @@ class Port(nn.Module):
 
     def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
         """Take in the low texels, and what their faithful enlargement adds to them."""
+        return self.entry(self.entering(low, base))
+
+    def entering(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b p h w"]:
+        """Low texels, and what their faithful enlargement adds to them, as channels."""
         added = self.fold(base) - low.repeat_interleave(self.scale**2, dim=1)
-        return self.entry(torch.cat([low - 0.5, added], dim=1))
+        return torch.cat([low - 0.5, added], dim=1)
 
     def fold(self, high: Tensor) -> Tensor:
         """High texels to channels."""

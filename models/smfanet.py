@@ -34,6 +34,13 @@ class Smfanet(nn.Module):
         shallow = self.to_feat(low)
         return self.to_img(self.feats(shallow) + shallow)
 
+    def inner(self, low: Float32[Tensor, "b 3 h w"]) -> list[Float32[Tensor, "b c h w"]]:
+        """Give what each block is given, and what the last one gives."""
+        given = [self.to_feat(low)]
+        for block in self.feats:
+            given.append(block(given[-1]))
+        return given
+
 
 def read_smfanet(path: Path) -> Smfanet:
     """Read public weights, x2 or x4 by what the file holds.

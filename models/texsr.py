@@ -50,7 +50,7 @@ class TexsrConfig:
     """Scales with ports of their own; the trunks are shared."""
     width: int = 48
     """Channels of the trunks."""
-    prior_blocks: int = 10
+    prior_blocks: int = 12
     """Residual blocks that see the atlas alone."""
     fusion_blocks: int = 3
     """Residual blocks that see everything."""
@@ -92,6 +92,7 @@ class Texsr(nn.Module):
             }
         )
         self.prior = nn.Sequential(*(_Block(width) for _ in range(config.prior_blocks)))
+        self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
         self.look = _Look(config)
         self.fusion = nn.Sequential(*(_Block(width) for _ in range(config.fusion_blocks)))
 
@@ -117,6 +118,7 @@ class Texsr(nn.Module):
         features = [port.enter(one, base) for one, base in entered]
         features = [self.prior(one) + one for one in features]
         alone = turns.mean([port.propose(one) for one in features])
+        features = [self.context(one) for one in features]
         looked = (features, alone, aligned, port, attention, turns)
         seen = self.look(*looked) if aligned.detail.shape[1] else None
         mixture = alone if seen is None else seen.mixture

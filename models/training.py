@@ -20,13 +20,16 @@ from torch import Tensor, nn
 
 from texsr.models.alignment import Aligned
 from texsr.models.fusion import fuse
+from texsr.models.lessons import ask, settle_ends, unlearnt
 from texsr.models.losses import doubt_loss, relative_l1, tile_l1
 from texsr.models.optimiser import MuonAdam, split
+from texsr.models.smfanet import Smfanet
 from texsr.models.smoothing import blur
 from texsr.models.texsr import Texsr
 
 WARM_SHARE = 0.05  # of the steps, to reach the top rate
 LAST_RATE = 0.02  # of the top rate, at the end
+LESSON = "lesson"  # the loss of one
 TRUNKS = ("prior", "look", "fusion")
 
 
@@ -39,6 +42,9 @@ class TrainingSettings:
 
     steps: int = 20_000
     """Of one cycle: the rate rises, then falls to almost nothing."""
+    lessons: int = 0
+    """Of the steps, at first, a cycle of their own: those in which the trunk learns a teacher's
+    blocks."""
     rate: float = 1e-3
     """Top learning rate of Adam; Muon's is a multiple of it."""
     alone_weight: float = 0.5
@@ -99,7 +105,10 @@ class Trainer:
         settings: TrainingSettings,
         device: str = "cpu",
         judge: Judge | None = None,
+        teacher: Smfanet | None = None,
     ) -> None:
+        """Take what learns, what judges it, and what gives lessons, if there are to be any."""
+        self.teacher = teacher
         self.settings, self.device, self.step_index, self.judge = settings, device, 0, judge
         self.network = network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averaged = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -111,9 +120,11 @@ class Trainer:
         A batch whose loss or gradient is not finite changes no weight and is told as `skipped`.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate * one_cycle(self.step_index, self.settings.steps)
-        self.step_index += 1
+            group["lr"] = self.settings.rate * self._cycle()
+        if self.settings.lessons and self.step_index == self.settings.lessons:
+            self._settle(batch)
         losses = self._losses(batch, scale)
+        self.step_index += 1
         total = self._weighted(losses)
         self.optimiser.zero_grad(set_to_none=True)
         told = {name: float(value.detach()) for name, value in losses.items()}
@@ -127,7 +138,31 @@ class Trainer:
         self._average()
         return told
 
+    @property
+    def in_lessons(self) -> bool:
+        """Whether the next step is one of the lessons."""
+        return self.step_index < self.settings.lessons
+
+    def _cycle(self) -> float:
+        if self.in_lessons:
+            return one_cycle(self.step_index, self.settings.lessons)
+        lessons = self.settings.lessons
+        return one_cycle(self.step_index - lessons, self.settings.steps - lessons)
+
+    def _settle(self, batch: Batch) -> None:
+        """End the lessons; the average begins anew."""
+        assert self.teacher is not None
+        tiles = batch.low, batch.aligned.base
+        settle_ends(self.network, ask(self.teacher, *tiles), *tiles)
+        for name, value in self.network.state_dict().items():
+            self.averaged[name].copy_(value)
+
     def _losses(self, batch: Batch, scale: int) -> dict[str, Tensor]:
+        if self.in_lessons:
+            assert self.teacher is not None
+            return {
+                LESSON: unlearnt(self.network, ask(self.teacher, batch.low, batch.aligned.base))
+            }
         with self._mixed():
             out = self.network(batch.low, batch.aligned, scale)
         high, alone = out.high.float(), out.alone.float()
@@ -161,6 +196,7 @@ class Trainer:
             "teacher": settings.teacher_weight,
             "doubt": settings.doubt_weight,
             "reciprocal": settings.reciprocal_weight,
+            LESSON: 1.0,
             **({} if self.judge is None else self.judge.weights),
         }
         return sum((weights[name] * loss for name, loss in losses.items()), torch.tensor(0.0))

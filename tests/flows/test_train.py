@@ -285,6 +285,44 @@ def test_the_teacher_is_asked_where_there_are_no_references(job, tmp_path):
         train(replace(taught, out=tmp_path / "other"))
 
 
+def taught_job(job: TrainJob, place: Path, blocks: int) -> TrainJob:
+    save_file(Smfanet(SCALE, width=8, num_blocks=blocks).state_dict(), place / "t.safetensors")
+    learning = TrainingSettings(steps=4, lessons=3)
+    recipe = replace(job.recipe, learning=learning, single_every=0)
+    return replace(
+        job, recipe=recipe, material=replace(job.material, teacher=place / "t.safetensors")
+    )
+
+
+def test_lessons_come_first_and_stopping_in_one_changes_no_bit(job, tmp_path):
+    taught = taught_job(job, tmp_path, blocks=12)
+    with pytest.raises(SettingsError, match="12 blocks, 8 wide"):
+        train(taught)
+    config = replace(TINY, prior_blocks=12)
+    taught = replace(taught, recipe=replace(taught.recipe, config=config))
+    whole = replace(taught, out=tmp_path / "whole")
+    train(whole)
+    paused = replace(taught, sitting=replace(SITTING, minutes=0.0))
+    sittings = 1
+    while train(paused).status is Ending.PAUSED:
+        sittings += 1
+    assert sittings == 4
+    lines = read_log(taught.out / "log.jsonl")
+    assert set().union(*lines) >= {"lesson", "l1"}
+    one, other = (
+        read_checkpoint(place / "last.safetensors").weights for place in (whole.out, taught.out)
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_lessons_want_a_teacher_and_steps_after_them(job):
+    recipe = replace(job.recipe, learning=TrainingSettings(steps=4, lessons=3))
+    with pytest.raises(SettingsError, match="no teacher"):
+        train(replace(job, recipe=recipe))
+    with pytest.raises(SettingsError, match="fewer than --steps"):
+        replace(job.recipe, learning=TrainingSettings(steps=4, lessons=4))
+
+
 def test_reciprocal_learning_changes_the_gradient(packs):
     batch = Drawer({SCALE: PackedTiles(sorted(packs.iterdir()))}, replace(RECIPE, single_every=0))
     drawn = next(one for one in map(batch, range(20)) if one.batch.aligned.detail.shape[1] > 1)
@@ -694,7 +732,7 @@ def test_the_command_trains_and_answers(job, packs, tmp_path):
 
 def test_help_has_examples_and_bad_words_exit_2(tmp_path):
     said = command("--help").stdout
-    assert said.count("texsr train --out") == 5
+    assert said.count("texsr train --out") == 6
     facts = command("--out", tmp_path / "r", "--preset", "huge", "--json", code=2).stdout
     assert json.loads(facts)["where"] == "--preset"
 

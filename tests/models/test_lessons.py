@@ -1,0 +1,109 @@
+"""Lessons: what is learnt of a teacher's blocks, and when nothing is left to learn."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from texsr.models.alignment import without_references
+from texsr.models.lessons import ask, fits, settle_ends, unlearnt
+from texsr.models.resample import enlarge_faithfully
+from texsr.models.smfanet import Smfanet
+from texsr.models.texsr import Texsr, TexsrConfig
+from texsr.models.training import Batch, Trainer, TrainingSettings
+
+SCALE, WIDTH, BLOCKS = 4, 8, 2
+CONFIG = TexsrConfig(width=WIDTH, prior_blocks=BLOCKS, fusion_blocks=1, reference_width=6)
+
+
+@pytest.fixture
+def teacher() -> Smfanet:
+    torch.manual_seed(0)
+    return Smfanet(SCALE, width=WIDTH, num_blocks=BLOCKS).eval()
+
+
+@pytest.fixture
+def tiles() -> tuple[Tensor, Tensor]:
+    low = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    return low, enlarge_faithfully(low, SCALE)
+
+
+def test_a_teacher_answers_as_it_does_alone(teacher, tiles):
+    low, base = tiles
+    with torch.no_grad():
+        torch.testing.assert_close(base + ask(teacher, low, base).detail, teacher(low))
+
+
+def student(**sizes: int) -> Texsr:
+    """A network in which nothing is silent."""
+    network = Texsr(replace(CONFIG, **sizes)).requires_grad_(False)
+    for parameter in network.parameters():
+        parameter.normal_(0.0, 0.05)
+    return network
+
+
+def test_nothing_is_left_of_a_lesson_that_is_known(teacher, tiles):
+    network = student()
+    known = [torch.rand(2, WIDTH, 24, 24)]
+    for block in network.prior:
+        known.append(block(known[-1]))
+    lesson = ask(teacher, *tiles)
+    assert float(unlearnt(network, lesson._replace(given=known))) < 1e-10
+    nothing = replace_blocks(network)
+    torch.testing.assert_close(unlearnt(nothing, lesson), torch.tensor(1.0))
+
+
+def replace_blocks(network: Texsr) -> Texsr:
+    """Silence all blocks."""
+    for block in network.prior:
+        for parameter in block.second.parameters():
+            parameter.zero_()
+    return network
+
+
+def test_both_ends_are_found_again_where_they_are_linear(teacher, tiles):
+    """The answer of a network like ours is learnt from it: the ends must come out the same."""
+    low, base = tiles
+    model, pupil = student(), student()
+    pupil.prior.load_state_dict(model.prior.state_dict())
+    port = model.ports[str(SCALE)]
+    shallow = port.enter(low, base)
+    features = model.prior(shallow) + shallow
+    lesson = ask(teacher, low, base)._replace(
+        given=[shallow, features], detail=port.propose(features)
+    )
+    settle_ends(pupil, lesson, low, base)
+    learnt = pupil.ports[str(SCALE)]
+    inner = (..., slice(16, -16), slice(16, -16))
+    found = learnt.propose(pupil.prior(learnt.enter(low, base)) + learnt.enter(low, base))
+    torch.testing.assert_close(found[inner], lesson.detail[inner], atol=1e-3, rtol=0)
+
+
+def test_lessons_come_first_settle_the_ends_and_leave_fusion_alone(teacher, tiles):
+    torch.manual_seed(2)
+    low, base = tiles
+    settings = TrainingSettings(steps=81, lessons=80, rate=3e-3)
+    trainer = Trainer(Texsr(CONFIG), settings, teacher=teacher)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    batch = Batch(low, without_references(base, SCALE), base, torch.ones_like(base[:, :1]))
+    first = trainer.step(batch, SCALE)
+    while trainer.in_lessons:
+        last = trainer.step(batch, SCALE)
+    assert set(first) == {"lesson"}
+    assert last["lesson"] < 0.5 * first["lesson"]
+    trained = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    changed = {name for name in before if not torch.equal(before[name], trained[name])}
+    assert {name.split(".")[0] for name in changed} == {"prior"}
+    assert "l1" in trainer.step(batch, SCALE)
+    answers = Texsr(CONFIG).requires_grad_(False)
+    answers.load_state_dict(trainer.averaged)
+    with torch.no_grad():
+        wanted = teacher(low)
+    told = answers(low, batch.aligned, SCALE).high
+    assert float((told - wanted).abs().mean()) < 0.5 * float((base - wanted).abs().mean())
+
+
+def test_only_trunks_of_a_teachers_size_can_be_taught(teacher):
+    assert fits(Texsr(CONFIG), teacher)
+    assert not fits(Texsr(replace(CONFIG, prior_blocks=3)), teacher)
