@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import torch
 
@@ -42,7 +42,6 @@ from texsr.flows.training_start import (
     clear_place,
     gather,
     make_trainer,
-    read_teacher,
     settle_place,
 )
 from texsr.flows.training_state import read_state, write_state
@@ -50,9 +49,6 @@ from texsr.flows.training_validation import to_device, validate
 from texsr.models.checkpoint import Checkpoint, write_checkpoint
 from texsr.models.texsr import Texsr
 from texsr.models.training import Batch
-
-if TYPE_CHECKING:
-    from texsr.models.smfanet import Smfanet
 
 STATE, LOG, CURVES = "state.safetensors", "log.jsonl", "loss.svg"
 LAST, BEST, VISUAL = "last.safetensors", "best.safetensors", "visual.safetensors"
@@ -92,10 +88,7 @@ class Run:
 
     def __init__(self, job: TrainJob, place: Path, ground: Ground, device: str) -> None:
         self.job, self.place, self.ground, self.device = job, place, ground, device
-        self.teacher: Smfanet | None = None
-        if job.material.teacher is not None:
-            self.teacher = read_teacher(job.material.teacher, ground.config, device)
-        self.trainer = make_trainer(job, ground, device, self.teacher)
+        self.trainer = make_trainer(job, ground, device)
         self.draw = Drawer(ground.pools, job.recipe)
         self.log = TrainingLog(place / LOG)
         self.best: dict[str, Any] | None = None
@@ -167,12 +160,13 @@ class Run:
 
     def _taught(self, batch: Batch, scale: int) -> Batch:
         """Add the teacher's answer where there are no references."""
-        if self.teacher is None or self.teacher.scale != scale or batch.aligned.detail.shape[1]:
+        teacher = self.trainer.teacher
+        if teacher is None or teacher.scale != scale:
             return batch
-        if self.trainer.in_lessons:
+        if self.trainer.in_lessons or batch.aligned.detail.shape[1]:
             return batch
         with torch.inference_mode():
-            answer = self.teacher(batch.low).clamp(0.0, 1.0)
+            answer = teacher(batch.low).clamp(0.0, 1.0)
         # A tensor of inference mode may not take part in what gradients flow through.
         return batch._replace(teacher=answer.clone())
 

@@ -172,13 +172,16 @@ def _data_of_networks(material: Material) -> list[dict[str, str]]:
     )
 
 
-def make_trainer(job: TrainJob, ground: Ground, device: str, teacher: "Smfanet | None") -> Trainer:
-    """Build network, judge and optimiser; random numbers that others draw stay what they were.
+def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:
+    """Build network, judge and optimiser, and read the teacher.
+
+    Random numbers that others draw stay what they were.
 
     Raises:
-        SettingsError: lessons are asked for of a teacher of another size.
+        SettingsError: a file cannot be used, or lessons are asked for of a teacher of another size.
     """
-    recipe = job.recipe
+    recipe, path = job.recipe, job.material.teacher
+    teacher = None if path is None else read_teacher(path, ground.config, device)
     learning = replace(recipe.learning, bf16=device.startswith("cuda"))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(recipe.seed)

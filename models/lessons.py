@@ -20,7 +20,7 @@ from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr
 
 BORDER_TX = 4  # left out: the two pad differently
-RIDGE = 1e-6  # of the mean variance: what keeps neighbours that are nearly alike apart
+RIDGE = 0.03  # of the mean variance: blocks in a row err, and small weights do not add to that
 
 
 class Lesson(NamedTuple):
@@ -50,7 +50,9 @@ def unlearnt(network: Texsr, lesson: Lesson) -> Float32[Tensor, ""]:
 
 
 @torch.no_grad()
-def settle_ends(network: Texsr, lesson: Lesson, low: Tensor, base: Tensor) -> None:
+def settle_ends(
+    network: Texsr, lesson: Lesson, low: Tensor, base: Tensor, *, ridge: float = RIDGE
+) -> None:
     """Set what leads into the trunk, and what leads out of it to the answer, by least squares.
 
     Args:
@@ -58,12 +60,13 @@ def settle_ends(network: Texsr, lesson: Lesson, low: Tensor, base: Tensor) -> No
         lesson: of these tiles; they should be many more texels than a kernel has weights.
         low: sRGB-encoded, [0, 1].
         base: the faithful enlargement of `low`.
+        ridge: what weights cost, as a share of the mean variance of what they weigh.
     """
     port = network.ports[str(base.shape[2] // low.shape[2])]
     assert isinstance(port, Port)
-    _fit(port.entry, port.entering(low, base), lesson.given[0])
+    _fit(port.entry, port.entering(low, base), lesson.given[0], ridge)
     entered = port.enter(low, base)
-    _fit(port.proposal, network.prior(entered) + entered, port.fold(lesson.detail))
+    _fit(port.proposal, network.prior(entered) + entered, port.fold(lesson.detail), ridge)
 
 
 def fits(network: Texsr, teacher: Smfanet) -> bool:
@@ -80,14 +83,14 @@ def _inner(plane: Tensor) -> Tensor:
     return functional.pad(plane, (-BORDER_TX,) * 4)
 
 
-def _fit(conv: nn.Conv2d, given: Float32[Tensor, "b c h w"], wanted: Tensor) -> None:
+def _fit(conv: nn.Conv2d, given: Float32[Tensor, "b c h w"], wanted: Tensor, ridge: float) -> None:
     """Set a convolution of three by three so that it comes nearest to what is wanted."""
     patches = functional.unfold(functional.pad(given, (1 - BORDER_TX,) * 4), 3)
     rows = patches.transpose(1, 2).flatten(0, 1).double()
     rows = torch.cat([rows, torch.ones_like(rows[:, :1])], dim=1)
     answers = _inner(wanted).flatten(2).transpose(1, 2).flatten(0, 1).double()
     square = rows.T @ rows
-    square.diagonal().add_(RIDGE * square.diagonal().mean())
+    square.diagonal().add_(ridge * square.diagonal().mean())
     found = torch.linalg.solve(square, rows.T @ answers).T.float()
     conv.weight.copy_(found[:, :-1].reshape(conv.weight.shape))
     assert conv.bias is not None

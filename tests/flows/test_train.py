@@ -20,7 +20,7 @@ from texsr.flows import training_packs, training_state, training_validation
 from texsr.flows.cli_train import train as train_command
 from texsr.flows.model_card import write_card
 from texsr.flows.training_bars import TrainingBars
-from texsr.flows.training_batches import PackedTiles
+from texsr.flows.training_batches import PackedTiles, cropped
 from texsr.flows.training_data import Pack, PackSettings, read_pack, write_pack
 from texsr.flows.training_drawing import Drawer, ahead
 from texsr.flows.training_leaks import same_layout, uv_layout
@@ -285,8 +285,19 @@ def test_the_teacher_is_asked_where_there_are_no_references(job, tmp_path):
         train(replace(taught, out=tmp_path / "other"))
 
 
-def taught_job(job: TrainJob, place: Path, blocks: int) -> TrainJob:
-    save_file(Smfanet(SCALE, width=8, num_blocks=blocks).state_dict(), place / "t.safetensors")
+def test_half_of_the_crops_keep_the_references_that_see_most():
+    tile = tiles(1, seed=0, references=4)[0]
+    tile = replace(tile, trust=np.arange(4, dtype=np.float32))
+    rng = np.random.default_rng(0)
+    kept = [cropped(tile, rng, count=2, side_tx=SIDE).trust.tolist() for _ in range(200)]
+    first = kept.count([0.0, 1.0])
+    # Of any two in any order one in twelve would be these.
+    assert 85 <= first <= 135
+    assert len({tuple(pair) for pair in kept}) == 12
+
+
+def taught_job(job: TrainJob, place: Path) -> TrainJob:
+    save_file(Smfanet(SCALE, width=8, num_blocks=12).state_dict(), place / "t.safetensors")
     learning = TrainingSettings(steps=4, lessons=3)
     recipe = replace(job.recipe, learning=learning, single_every=0)
     return replace(
@@ -295,7 +306,7 @@ def taught_job(job: TrainJob, place: Path, blocks: int) -> TrainJob:
 
 
 def test_lessons_come_first_and_stopping_in_one_changes_no_bit(job, tmp_path):
-    taught = taught_job(job, tmp_path, blocks=12)
+    taught = taught_job(job, tmp_path)
     with pytest.raises(SettingsError, match="12 blocks, 8 wide"):
         train(taught)
     config = replace(TINY, prior_blocks=12)
