@@ -113,6 +113,8 @@ def train(
 
         texsr train --out runs/mine --from fast.safetensors --captures vase_x4 --minutes 60
 
+        texsr train --out runs/x2 --from fast.safetensors --scale 2 --scale 4 --packs runs/one/packs
+
         texsr train --out runs/looks --from runs/one/best.safetensors --packs runs/one/packs
         --visual --vgg vgg.safetensors --steps 4000
     """
@@ -169,10 +171,16 @@ def _config(
 
     from texsr.flows.training_settings import PRESETS, Preset
 
-    if preset is None and scales is None and start is not None:
+    if preset is not None or start is None:
+        word = Preset.FAST if preset is None else options.choose("--preset", preset, Preset.FAST)
+        config = PRESETS[word]
+    elif scales is None:
         return None
-    word = Preset.FAST if preset is None else options.choose("--preset", preset, Preset.FAST)
-    config = PRESETS[word]
+    else:
+        from texsr.flows.training_start import read_start
+        from texsr.models.texsr import TexsrConfig
+
+        config = TexsrConfig(**read_start(start).config)
     return config if scales is None else replace(config, scales=tuple(sorted(set(scales))))
 
 

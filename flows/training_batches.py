@@ -1,17 +1,20 @@
 """Batches drawn from packs of tiles: crops, turns, and another choice of references every time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
+from torch.nn import functional
 
-from texsr.flows.training_data import DETAIL_STEP, Pack, read_pack
+from texsr.flows.training_data import DETAIL_STEP, PX_MAP, Pack, read_pack
 from texsr.models.alignment import Measured, assemble
 from texsr.models.consensus import register, with_concord
-from texsr.models.resample import enlarge_faithfully
+from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.training import Batch
 from texsr.pipeline.errors import CaptureError
 
@@ -24,13 +27,17 @@ AS_IN_A_RUN = 0.5  # of crops: those that see most, which packs have first
 class PackedTiles:
     """All tiles of some packs, drawn from with equal odds."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], scale: int | None = None) -> None:
         """Map packs into memory.
+
+        Args:
+            paths: of packs.
+            scale: what crops are wanted at, or half of what tiles are packed at; None: as packed.
 
         Raises:
             CaptureError: there is none.
         """
-        self.packs = [read_pack(path) for path in paths]
+        self.packs, self.scale = [read_pack(path) for path in paths], scale
         self.places = [
             (number, index)
             for number, pack in enumerate(self.packs)
@@ -56,8 +63,16 @@ class PackedTiles:
     def draw(self, rng: np.random.Generator, *, size: int, side_tx: int) -> Batch:
         """Draw a batch of crops, all with the same number of references."""
         count = int(rng.choice(REFERENCE_COUNTS, p=COUNT_ODDS))
+        return self.crops(rng, size=size, count=count, side_tx=side_tx)
+
+    def crops(self, rng: np.random.Generator, *, size: int, count: int, side_tx: int) -> Batch:
+        """Draw a batch of crops with so many references."""
         tiles = [self.tile(int(rng.integers(len(self)))) for _ in range(size)]
-        return stack([cropped(tile, rng, count=count, side_tx=side_tx) for tile in tiles])
+        crops = [cropped(tile, rng, count=count, side_tx=side_tx) for tile in tiles]
+        return stack([crop if self._fits(crop) else halved(crop) for crop in crops])
+
+    def _fits(self, crop: Pack) -> bool:
+        return self.scale in (None, len(crop.truth) // len(crop.low))
 
 
 def cropped(tile: Pack, rng: np.random.Generator, *, count: int, side_tx: int) -> Pack:
@@ -92,6 +107,37 @@ def cropped(tile: Pack, rng: np.random.Generator, *, count: int, side_tx: int) -
         trust=tile.trust[order],
         crispness=tile.crispness,
     )
+
+
+def halved(tile: Pack) -> Pack:
+    """Give a tile at half its scale: as many low texels, half as many high ones along each axis."""
+    scale = len(tile.truth) // len(tile.low)
+    truth = _reduced(tile.truth, 2)
+    maps = tile.maps.copy()
+    maps[:, PX_MAP] *= 2  # photo px on a texel, which is larger
+    return replace(
+        tile,
+        low=_reduced(truth, scale // 2),
+        truth=truth,
+        covered=tile.covered[::2, ::2] & tile.covered[1::2, 1::2],
+        detail=_in_fours(tile.detail, lambda planes: reduce(planes, 2).clamp(-127, 127)),
+        weight=_in_fours(tile.weight, lambda planes: functional.avg_pool2d(planes, 2)),
+        maps=maps,
+    )
+
+
+def _reduced(color: UInt8[np.ndarray, "H W 3"], factor: int) -> UInt8[np.ndarray, "h w 3"]:
+    planes = torch.tensor(color).permute(2, 0, 1)[None].float()
+    planes = torch.round(reduce(planes, factor).clamp(0.0, 255.0)).to(torch.uint8)
+    return planes[0].permute(1, 2, 0).numpy()
+
+
+def _in_fours(planes: np.ndarray, made: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """Make one of every four texels of whole numbers."""
+    if not len(planes):  # no references
+        return planes[..., ::2, ::2]
+    found = made(torch.tensor(planes).float())
+    return np.rint(found.numpy()).astype(planes.dtype)
 
 
 def stack(tiles: Sequence[Pack]) -> Batch:

@@ -40,6 +40,7 @@ from texsr.pipeline.tile import Region
 
 CONTEXT_TX = 16  # around a packed tile, so that its references are measured as in a run
 DETAIL_STEP = 0.5 / 127
+PX_MAP = 4  # of `maps`: photo px per high texel
 MAX_PHOTO_PX = 1280  # larger ones would be most of the time that a pack takes
 CAREFUL = 0.7  # of captures; photos worse than its users' teach a network to distrust them
 LEAST_COVERED = 0.35

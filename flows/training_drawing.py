@@ -7,11 +7,11 @@ ahead, side by side, without changing any.
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from texsr.flows.training_batches import PackedTiles, cropped, stack
+from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_settings import Recipe
 from texsr.models.training import Batch
 from texsr.pipeline.errors import SettingsError
@@ -52,11 +52,10 @@ class Drawer:
         pool = self.pools[scale]
         lesson = step < recipe.learning.lessons
         alone = recipe.single_every and (step + 1) % recipe.single_every == 0
-        if not lesson and not alone:
-            return Drawn(pool.draw(rng, size=recipe.batch, side_tx=recipe.side_tx), scale)
-        tiles = [pool.tile(int(rng.integers(len(pool)))) for _ in range(recipe.batch)]
-        crops = [cropped(tile, rng, count=0, side_tx=recipe.side_tx) for tile in tiles]
-        return Drawn(stack(crops), scale)
+        wanted: Any = {"size": recipe.batch, "side_tx": recipe.side_tx}
+        if lesson or alone:
+            return Drawn(pool.crops(rng, count=0, **wanted), scale)
+        return Drawn(pool.draw(rng, **wanted), scale)
 
 
 def ahead(draw: Callable[[int], Drawn], steps: range, *, workers: int) -> Iterator[Drawn]:

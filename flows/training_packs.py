@@ -99,14 +99,22 @@ def make_packs(
     return made
 
 
-def plan_packs(material: Material, recipe: Recipe, config: TexsrConfig) -> Iterator[PlannedPack]:
+def plan_packs(
+    material: Material, recipe: Recipe, config: TexsrConfig, scales: tuple[int, ...]
+) -> Iterator[PlannedPack]:
     """Name the packs of scans, pictures and captures.
+
+    Args:
+        material: where they come from.
+        recipe: how many, and of what size.
+        config: captures may be of any scale that it has.
+        scales: at which scans and pictures are photographed.
 
     Raises:
         CaptureError: a place holds nothing of its kind.
     """
     paint = [one for folder in material.pictures for one in find_pictures(folder, recipe.pack)]
-    for scale in config.scales:
+    for scale in scales:
         settings = replace(recipe.pack, scale=scale)
         meshes = [mesh for place in material.scans for mesh in find_scans(place)]
         for name, mesh in named_apart(meshes, lambda mesh: mesh.parent.name).items():

@@ -1,7 +1,7 @@
 """What a training is told: the recipe, the material it learns from, and one sitting at it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -179,25 +179,32 @@ def check_material(material: Material, recipe: Recipe) -> None:
 
 
 def settle_config(recipe: Recipe, started_from: TexsrConfig | None) -> TexsrConfig:
-    """Give the size of the network.
+    """Give the size of the network: that of the checkpoint started from, or with more scales.
 
     Raises:
         SettingsError: another one than the checkpoint's is asked for.
     """
     if started_from is None:
         return recipe.config or PRESETS[Preset.FAST]
-    if recipe.config not in (None, started_from):
+    wanted = recipe.config or started_from
+    same_but_scales = replace(wanted, scales=started_from.scales) == started_from
+    if not same_but_scales or not set(started_from.scales) <= set(wanted.scales):
         raise SettingsError(
             "--from",
-            found=f"a network of {_differences(started_from, recipe.config)}",
-            expected="the size that is asked for",
+            found=f"a network of {_differences(started_from, wanted)}",
+            expected="the size that is asked for, or fewer scales of it",
             remedy="leave --preset and --scale out, or start from another checkpoint",
         )
-    return started_from
+    return wanted
 
 
-def _differences(found: TexsrConfig, wanted: TexsrConfig | None) -> str:
-    assert wanted is not None
+def scales_to_learn(config: TexsrConfig, started_from: TexsrConfig | None) -> tuple[int, ...]:
+    """Give the scales that are trained: those that the checkpoint lacks, or if none, all."""
+    known = () if started_from is None else started_from.scales
+    return tuple(scale for scale in config.scales if scale not in known) or config.scales
+
+
+def _differences(found: TexsrConfig, wanted: TexsrConfig) -> str:
     ours, theirs = asdict(wanted), asdict(found)
     told = [
         f"{name} {theirs[name]} (not {ours[name]})" for name in ours if ours[name] != theirs[name]

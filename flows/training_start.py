@@ -20,11 +20,12 @@ from texsr.flows.training_finding import find_packs, named_apart
 from texsr.flows.training_leaks import check_unseen
 from texsr.flows.training_origins import joined, merged, origin_of, pack_note, pack_origin
 from texsr.flows.training_packs import Shelf, make_packs, plan_packs
-from texsr.flows.training_settings import Material, Recipe, TrainJob, settle_config
+from texsr.flows.training_settings import Material, Recipe, TrainJob, scales_to_learn, settle_config
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.architectures import build_network
 from texsr.models.checkpoint import Checkpoint, read_checkpoint
 from texsr.models.lessons import fits
+from texsr.models.scales import hold_all_but, with_scales
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.training import Trainer
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
@@ -43,6 +44,8 @@ class Ground:
 
     config: TexsrConfig
     start: Checkpoint | None
+    learnt: tuple[int, ...]
+    """The scales that are trained; where they are not all, the rest of the network is held."""
     pools: dict[int, PackedTiles]
     """Tiles by scale."""
     packs: dict[str, int]
@@ -91,9 +94,10 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         CaptureError: there are no tiles, or some material is none.
     """
     material, recipe = job.material, job.recipe
-    start = None if material.start is None else _read_start(material.start)
+    start = None if material.start is None else read_start(material.start)
     started_from = None if start is None else TexsrConfig(**start.config)
     config = settle_config(recipe, started_from)
+    learnt = scales_to_learn(config, started_from)
     given = find_packs(material.packs, "--packs")
     validation = validation_sets(
         material.validation, place / "validation" / "packs", config, recipe.pack, progress
@@ -102,22 +106,23 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
     for path in given:
         check_unseen(str(path), pack_note(path, "layout"), validated)
     shelf = Shelf(folder=place / "packs", seed=recipe.seed, validated=validated)
-    made = make_packs(plan_packs(material, recipe, config), shelf, until, progress)
+    made = make_packs(plan_packs(material, recipe, config, learnt), shelf, until, progress)
     packs = list(dict.fromkeys(path.resolve() for path in (*given, *made)))
     data = merged(pack_origin(path) for path in packs)
     named = named_apart(packs, lambda path: path.name)
     return Ground(
         config=config,
         start=start,
-        pools=_pools(packs, config),
+        learnt=learnt,
+        pools=_pools(packs, learnt),
         packs={name: len(read_pack(path).low) for name, path in named.items()},
         validation=validation,
         data=joined(_data_of(start), data, _data_of_networks(material)),
     )
 
 
-def _pools(packs: list[Path], config: TexsrConfig) -> dict[int, PackedTiles]:
-    """Sort packs by scale."""
+def _pools(packs: list[Path], scales: tuple[int, ...]) -> dict[int, PackedTiles]:
+    """Sort packs by scale; a scale that has none learns from those of twice the scale, halved."""
     if not packs:
         raise CaptureError(
             "training data",
@@ -125,22 +130,36 @@ def _pools(packs: list[Path], config: TexsrConfig) -> dict[int, PackedTiles]:
             expected="scans, pictures, captures with a truth, or packs that were made before",
             remedy="give --scans, --pictures, --captures or --packs",
         )
-    sorted_out: dict[int, list[Path]] = defaultdict(list)
+    own: dict[int, list[Path]] = defaultdict(list)
     for path in packs:
         pack = read_pack(path)
-        sorted_out[pack.truth.shape[1] // pack.low.shape[1]].append(path)
-    useless = sorted(sorted_out.keys() - set(config.scales))
+        own[pack.truth.shape[1] // pack.low.shape[1]].append(path)
+    of_scale = {scale: scale if scale in own else 2 * scale for scale in scales}
+    for scale, packed in of_scale.items():
+        if packed not in own:
+            raise SettingsError(
+                "--scale",
+                found=f"no tiles to learn x{scale} from",
+                expected=f"packs at x{scale} or x{packed}",
+                remedy=f"give --scans or --pictures, or leave --scale {scale} out",
+            )
+    useless = sorted(own.keys() - set(of_scale.values()))
     if useless:
         raise SettingsError(
-            sorted_out[useless[0]][0],
+            own[useless[0]][0],
             found=f"tiles at x{useless[0]}",
-            expected=" or ".join(f"x{scale}" for scale in config.scales),
+            expected=" or ".join(f"x{scale}" for scale in scales),
             remedy="leave them out, or train that scale with --scale",
         )
-    return {scale: PackedTiles(paths) for scale, paths in sorted_out.items()}
+    return {scale: PackedTiles(own[packed], scale) for scale, packed in of_scale.items()}
 
 
-def _read_start(path: Path) -> Checkpoint:
+def read_start(path: Path) -> Checkpoint:
+    """Read a checkpoint to start from.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
     with told_as_settings():
         checkpoint = read_checkpoint(path)
         build_network(checkpoint, path)
@@ -185,14 +204,24 @@ def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:
     learning = replace(recipe.learning, bf16=device.startswith("cuda"))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(recipe.seed)
-        network = Texsr(ground.config)
-        if ground.start is not None:
-            network.load_state_dict(ground.start.weights, strict=True)
+        network = _make_network(ground)
         if learning.lessons and teacher is not None:
             _check_lessons(network, teacher)
         return Trainer(
             network, learning, device, _make_judge(job.material, recipe, device), teacher
         )
+
+
+def _make_network(ground: Ground) -> Texsr:
+    if ground.start is None:
+        return Texsr(ground.config)
+    network = Texsr(TexsrConfig(**ground.start.config))
+    network.load_state_dict(ground.start.weights, strict=True)
+    if network.config.scales == ground.config.scales:
+        return network
+    network = with_scales(network, ground.config.scales)
+    hold_all_but(network, ground.learnt)
+    return network
 
 
 def _check_lessons(network: Texsr, teacher: "Smfanet") -> None:

@@ -29,6 +29,7 @@ from texsr.models.texsr import Texsr
 
 WARM_SHARE = 0.05  # of the steps, to reach the top rate
 LAST_RATE = 0.02  # of the top rate, at the end
+TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
 LESSON = "lesson"  # the loss of one
 TRUNKS = ("prior", "look", "fusion")
 
@@ -46,7 +47,8 @@ class TrainingSettings:
     """Of the steps, at first, a cycle of their own: those in which the trunk learns a teacher's
     blocks."""
     rate: float = 1e-3
-    """Top learning rate of Adam; Muon's is a multiple of it."""
+    """Top learning rate of Adam, of the lessons where there are any (steps after them have less);
+    Muon's is a multiple of it."""
     alone_weight: float = 0.5
     """Of the L1 of what the network proposes without references."""
     teacher_weight: float = 0.5
@@ -147,7 +149,8 @@ class Trainer:
         if self.in_lessons:
             return one_cycle(self.step_index, self.settings.lessons)
         lessons = self.settings.lessons
-        return one_cycle(self.step_index - lessons, self.settings.steps - lessons)
+        share = one_cycle(self.step_index - lessons, self.settings.steps - lessons)
+        return share * TAUGHT_RATE if lessons else share
 
     def _settle(self, batch: Batch) -> None:
         """End the lessons; the average begins anew."""

@@ -1,4 +1,4 @@
-"""A tiny capture, and a stand-in for the composed work that enlarges by repetition."""
+"""A tiny capture, a tiny training, and a stand-in that enlarges by repetition."""
 
 import sys
 from collections.abc import Callable
@@ -12,8 +12,11 @@ import pytest
 
 import texsr.flows
 from tests.scenes import Shape, make_scene, orbit, write_scene
+from tests.training_jobs import RECIPE, SITTING, tiles
 from texsr.flows.progress import Progress
 from texsr.flows.settings import RunSettings
+from texsr.flows.training_data import write_pack
+from texsr.flows.training_settings import Material, TrainJob
 from texsr.pipeline.capture import Capture, Finding
 from texsr.pipeline.record import AtlasRecord, RunRecord, Spread, ViewRecord, Worth
 
@@ -130,6 +133,22 @@ def repeater(monkeypatch) -> Repeater:
     monkeypatch.setattr(texsr.flows, "sharpen", module, raising=False)
     monkeypatch.setattr("texsr.flows.showing.report_pictures", lambda capture, textures: [])
     return stand_in
+
+
+@pytest.fixture
+def packs(tmp_path) -> Path:
+    """A folder of two packs to learn from."""
+    for index in range(2):
+        write_pack(tiles(2, index), tmp_path / "packs" / f"p{index}")
+    return tmp_path / "packs"
+
+
+@pytest.fixture
+def job(tmp_path, packs) -> TrainJob:
+    """A job of four steps with one capture to validate on."""
+    write_pack(tiles(2, 9), tmp_path / "check" / "vase")
+    material = Material(packs=(packs,), validation=(tmp_path / "check" / "vase",))
+    return TrainJob(out=tmp_path / "run", material=material, recipe=RECIPE, sitting=SITTING)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,84 @@
+"""Another scale for a trained network: a port that starts as a coarser one of the next finer port.
+
+High texels of twice the scale lie two by two in those of a scale. So a port's weights, summed over
+such fours where they take high texels in and averaged where they give some out, nearly say the
+same at half the scale; what is left to learn is little, and the trunks need not change for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+
+from texsr.models.port import Port
+from texsr.models.texsr import Texsr
+
+HALF = 2
+TAKING = {"entry": 3, "reference": 3, "mixed": 3, "heed": 1}  # planes of high texels, taken in last
+GIVING = ("logit", "proposal", "correction", "steady", "bands", "error")
+
+
+def with_scales(network: Texsr, scales: Sequence[int]) -> Texsr:
+    """Give a copy with ports for these scales.
+
+    Ports that the network has stay as they are; one it lacks starts as a coarser one of the port
+    of twice its scale, or anew where there is none.
+    """
+    wider = Texsr(replace(network.config, scales=tuple(sorted(scales))))
+    known = {k: v for k, v in network.state_dict().items() if k in wider.state_dict()}
+    wider.load_state_dict({**wider.state_dict(), **known})
+    for scale in set(wider.config.scales) - set(network.config.scales):
+        if str(HALF * scale) in network.ports:
+            finer = network.ports[str(HALF * scale)]
+            assert isinstance(finer, Port)
+            wider.ports[str(scale)] = coarser_port(finer)
+    return wider
+
+
+def hold_all_but(network: Texsr, scales: Sequence[int]) -> None:
+    """Let nothing learn but the ports of these scales."""
+    learning = tuple(f"ports.{scale}." for scale in scales)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(learning))
+
+
+@torch.no_grad()
+def coarser_port(port: Port) -> Port:
+    """Give a port of half the scale that nearly says what this one says, reduced."""
+    coarse = Port(
+        port.scale // HALF,
+        width=port.entry.out_channels,
+        reference_width=port.reference.out_channels,
+    )
+    for name, planes in TAKING.items():
+        fine, made = _conv(port, name), _conv(coarse, name)
+        others = fine.in_channels - planes * port.scale**2
+        taken = _fours(fine.weight[:, others:].transpose(0, 1), port.scale).sum((2, 4))
+        taken = taken.flatten(0, 2).transpose(0, 1)
+        made.weight.copy_(torch.cat([fine.weight[:, :others], taken], dim=1))
+        _set_bias(made, fine.bias)
+    for name in GIVING:
+        fine, made = _conv(port, name), _conv(coarse, name)
+        made.weight.copy_(_fours(fine.weight, port.scale).mean((2, 4)).flatten(0, 2))
+        bias = None if fine.bias is None else _fours(fine.bias, port.scale).mean((2, 4)).flatten()
+        _set_bias(made, bias)
+    return coarse
+
+
+def _conv(port: Port, name: str) -> nn.Conv2d:
+    conv = getattr(port, name)
+    assert isinstance(conv, nn.Conv2d)
+    return conv
+
+
+def _fours(weights: Tensor, scale: int) -> Float32[Tensor, "n p 2 q 2 ..."]:
+    """Part an axis of folded planes into planes, rows and columns of fours, and their members."""
+    half = scale // HALF
+    return weights.unflatten(0, (-1, half, HALF, half, HALF))
+
+
+def _set_bias(conv: nn.Conv2d, bias: Tensor | None) -> None:
+    if conv.bias is not None and bias is not None:
+        conv.bias.copy_(bias)

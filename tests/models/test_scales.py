@@ -1,0 +1,76 @@
+"""A port of half the scale says what the finer port says, reduced, and all else is left alone."""
+
+import pytest
+import torch
+
+from texsr.models.alignment import without_references
+from texsr.models.port import Port
+from texsr.models.scales import coarser_port, hold_all_but, with_scales
+from texsr.models.texsr import Texsr, TexsrConfig
+
+WIDTH, KEPT = 8, 6
+CONFIG = TexsrConfig(width=WIDTH, prior_blocks=1, fusion_blocks=1, reference_width=KEPT)
+
+
+@pytest.fixture
+def port() -> Port:
+    """A port of x4 that is not silent anywhere."""
+    torch.manual_seed(0)
+    made = Port(4, width=WIDTH, reference_width=KEPT)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return made.requires_grad_(False)
+
+
+def fours(plane: torch.Tensor) -> torch.Tensor:
+    """Repeat every texel two by two."""
+    return plane.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+def test_what_is_the_same_in_fours_is_taken_in_the_same(port):
+    coarse = coarser_port(port)
+    low, high = torch.rand(1, 3, 6, 5), torch.rand(1, 3, 12, 10)
+    torch.testing.assert_close(coarse.enter(low, high), port.enter(low, fours(high)))
+    torch.testing.assert_close(coarse.weigh(high), port.weigh(fours(high)))
+    looked = coarse.reference(coarse.fold(high)), port.reference(port.fold(fours(high)))
+    torch.testing.assert_close(*looked)
+    features, doubt = torch.rand(1, WIDTH, 6, 5), torch.rand(1, 1, 12, 10)
+    heeded = (
+        one.heed(torch.cat([features, one.fold(told)], dim=1))
+        for one, told in ((coarse, doubt), (port, fours(doubt)))
+    )
+    torch.testing.assert_close(*heeded)
+
+
+def test_what_it_gives_is_the_mean_of_fours(port):
+    coarse = coarser_port(port)
+    features = torch.rand(2, WIDTH, 6, 5)
+    mean = torch.nn.functional.avg_pool2d
+    for give in (Port.propose, Port.correct, Port.gains):
+        torch.testing.assert_close(give(coarse, features), mean(give(port, features), 2))
+    for name, width in (("logit", KEPT), ("steady", WIDTH), ("error", 32)):
+        features = torch.rand(2, width, 6, 5)
+        ours, theirs = (one.unfold(getattr(one, name)(features)) for one in (coarse, port))
+        torch.testing.assert_close(ours, mean(theirs, 2))
+
+
+def test_scales_are_added_and_nothing_else_changes():
+    torch.manual_seed(0)
+    network = Texsr(CONFIG)
+    more = with_scales(network, (4, 2, 3))
+    assert more.config.scales == (2, 3, 4)
+    for name, value in network.state_dict().items():
+        assert torch.equal(more.state_dict()[name], value)
+    base = torch.rand(1, 3, 24, 20)
+    ours, theirs = (
+        one.eval()(torch.nn.functional.avg_pool2d(base, 4), without_references(base, 4), 4)
+        for one in (more, network)
+    )
+    torch.testing.assert_close(ours.high, theirs.high, rtol=0, atol=0)
+
+
+def test_only_the_ports_of_some_scales_learn():
+    network = Texsr(TexsrConfig(scales=(2, 4), width=WIDTH, prior_blocks=1, fusion_blocks=1))
+    hold_all_but(network, (2,))
+    learning = {name for name, one in network.named_parameters() if one.requires_grad}
+    assert learning == {name for name, _ in network.named_parameters() if "ports.2." in name}
