@@ -59,16 +59,22 @@ class RunningMatch:
         self.num_seen = 0
         self.scratch = _Scratch(query.device)
 
-    def look_at(self, keys: Float32[Tensor, "c h2 w2"]) -> None:
+    def look_at(
+        self, keys: Float32[Tensor, "c h2 w2"], *, first: int | None = None, across: int = 0
+    ) -> None:
         """Compare with all patches of further keys, at least 3 x 3 sites.
 
-        Their patches are counted on from those seen before, row by row.
+        Args:
+            keys: a map, or a window of one.
+            first: number of the upper left patch; None: they are counted on from those seen before.
+            across: patches in a row of the whole map that they are a window of; 0: they are whole.
         """
         _check(keys, "keys")
         strength = 1.0 / patch_norms(keys)
+        first = self.num_seen if first is None else first
         for rows, columns in _tiles(strength.shape, self.tiles[1]):
             sites = keys[:, rows.start : rows.stop + REACH, columns.start : columns.stop + REACH]
-            numbers = _numbers(rows, columns, strength, self.num_seen)
+            numbers = _numbers(rows, columns, across or strength.shape[1], first, keys.device)
             for place in _tiles(self.strength.shape, self.tiles[0]):
                 products = self._products(place, sites)
                 self._keep(place, products.mul_(strength[rows, columns]).flatten(2), numbers)
@@ -173,11 +179,13 @@ def _tiles(
             )
 
 
-def _numbers(rows: slice, columns: slice, like: Tensor, first: int) -> Int64[Tensor, " m"]:
+def _numbers(
+    rows: slice, columns: slice, across: int, first: int, device: torch.device
+) -> Int64[Tensor, " m"]:
     """Number the patches of a tile of keys."""
-    y = torch.arange(rows.start, rows.stop, device=like.device)
-    x = torch.arange(columns.start, columns.stop, device=like.device)
-    return (first + y[:, None] * like.shape[1] + x).flatten()
+    y = torch.arange(rows.start, rows.stop, device=device)
+    x = torch.arange(columns.start, columns.stop, device=device)
+    return (first + y[:, None] * across + x).flatten()
 
 
 def _first_best(

@@ -13,28 +13,31 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Channels in and out of the convolutions, by their numbers in the file.
-CONVOLUTIONS = {2: (3, 64), 5: (64, 64), 9: (64, 128), 12: (128, 128), 16: (128, 256)}
+CONVOLUTIONS = (2, 5, 9, 12, 16)  # by their numbers in the file
+WIDTHS = (64, 128, 256)
 POOLED_AFTER = (5, 12)
 TO_BGR = 0  # a 1 x 1 convolution: from RGB in [0, 1] to BGR of 255 less ImageNet's mean
 
 
 class VggFeatures(NamedTuple):
-    """Activations, 1 in the mean over photographs."""
+    """Activations, 1 in the mean over photographs; channels as published."""
 
-    relu1_1: Float32[Tensor, "b 64 h w"]
-    relu2_1: Float32[Tensor, "b 128 h2 w2"]
-    relu3_1: Float32[Tensor, "b 256 h4 w4"]
+    relu1_1: Float32[Tensor, "b c1 h w"]  # 64
+    relu2_1: Float32[Tensor, "b c2 h2 w2"]  # 128
+    relu3_1: Float32[Tensor, "b c3 h4 w4"]  # 256
 
 
 @final
 class VggTrunk(nn.Module):
     """The layers up to relu3_1."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
+        """Take the channels of the three levels; others than published for a trunk of one's own."""
         super().__init__()
+        first, second, third = widths
+        channels = (3, first, first, second, second, third)
         self.layers = nn.ModuleDict({str(TO_BGR): nn.Conv2d(3, 3, 1)})
-        for number, (into, out) in CONVOLUTIONS.items():
+        for number, into, out in zip(CONVOLUTIONS, channels, channels[1:], strict=False):
             self.layers[str(number)] = nn.Conv2d(into, out, 3)
 
     def forward(self, picture: Float32[Tensor, "b 3 h w"]) -> VggFeatures:

@@ -68,6 +68,17 @@ def test_strips_that_share_two_rows_are_one_map():
     torch.testing.assert_close(running.found().similarity, whole.similarity)
 
 
+def test_windows_of_a_map_in_any_order_are_the_map():
+    query, keys = features(0, 8, 6, 7), features(1, 8, 14, 11)
+    running = RunningMatch(query, count=2)
+    for top, left in ((6, 5), (0, 0), (6, 0), (0, 5)):
+        window = keys[:, top : top + 8, left : left + (7 if left == 0 else 6)]
+        running.look_at(window, first=top * 9 + left, across=9)
+    whole = match(query, keys, count=2)
+    assert torch.equal(running.found().patch, whole.patch)
+    torch.testing.assert_close(running.found().similarity, whole.similarity)
+
+
 def test_of_equals_the_lowest_wins_wherever_it_lies():
     keys = features(0, 4, 3, 3).repeat(1, 5, 6)  # each patch many times over
     query = keys[:, 4:9, 5:10]

@@ -1,0 +1,89 @@
+"""Features of references carried to where they were matched: by gathering, never by unfolding.
+
+A patch of three by three sites matched at every place, every site lies in up to nine of them, and
+their matches are averaged: what unfolding reference features into patches, choosing, and folding
+them does. Unfolded, they fill nine times the memory of all reference features; here each site is
+fetched from where it lies. On finer levels a site is a block of two by two or four by four.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.looking import Looked
+from texsr.models.matching import REACH, SIDE
+
+WINDOW_SITES = 32  # on a side: reference features are made in windows of so many
+
+
+class _Wanted(NamedTuple):
+    """Sites of a reference that are wanted somewhere."""
+
+    row: Int64[Tensor, " n"]
+    column: Int64[Tensor, " n"]
+    place: Int64[Tensor, " n"]  # where, row by row
+
+
+@final
+class Carried:
+    """Features brought together, level by level, from one reference after the other."""
+
+    def __init__(self, height: int, width: int, channels: Sequence[int], like: Tensor) -> None:
+        """Prepare for so many sites, and as many levels as channels are given for, finest first."""
+        self.height, self.width = height, width
+        sizes = [count * 4 ** (len(channels) - 1 - level) for level, count in enumerate(channels)]
+        self.sums = [like.new_zeros(size, height * width) for size in sizes]
+        self.counts = like.new_zeros(height * width)
+
+    def fetch(self, patch: Int64[Tensor, "p q"], reference: Looked) -> None:
+        """Add what the matched patches of a reference hold.
+
+        Args:
+            patch: of the reference's, row by row; negative: none of this reference.
+            reference: only windows that hold a matched patch are looked at.
+        """
+        wanted = self._wanted(patch, reference.width - REACH)
+        self.counts.index_add_(
+            0, wanted.place, torch.ones_like(wanted.place, dtype=self.counts.dtype)
+        )
+        for window in reference.windows(WINDOW_SITES, WINDOW_SITES):
+            inside = (wanted.row >= window.top) & (wanted.row < window.bottom)
+            inside &= (wanted.column >= window.left) & (wanted.column < window.right)
+            if not bool(inside.any()):
+                continue
+            across = window.right - window.left
+            here = (wanted.row[inside] - window.top) * across + wanted.column[inside] - window.left
+            levels = reference.within(window)
+            for level, (total, features) in enumerate(zip(self.sums, levels, strict=True)):
+                blocks = _blocks(features, 2 ** (len(levels) - 1 - level))
+                total.index_add_(1, wanted.place[inside], blocks.index_select(1, here))
+
+    def _wanted(self, patch: Tensor, across: int) -> _Wanted:
+        """Name, for each patch and each of its nine sites, where it comes from and goes to."""
+        y, x = torch.nonzero(patch >= 0, as_tuple=True)
+        matched = patch[y, x]
+        row, column = matched // across, matched % across
+        offsets = [(dy, dx) for dy in range(SIDE) for dx in range(SIDE)]
+        return _Wanted(
+            torch.cat([row + dy for dy, _ in offsets]),
+            torch.cat([column + dx for _, dx in offsets]),
+            torch.cat([(y + dy) * self.width + x + dx for dy, dx in offsets]),
+        )
+
+    def levels(self) -> list[Float32[Tensor, "c h w"]]:
+        """Give the means, finest level first; 0 where nothing came."""
+        found: list[Tensor] = []
+        for level, total in enumerate(self.sums):
+            block = 2 ** (len(self.sums) - 1 - level)
+            mean = (total / self.counts.clamp_min(1.0)).view(-1, self.height, self.width)
+            found.append(functional.pixel_shuffle(mean, block))
+        return found
+
+
+def _blocks(features: Float32[Tensor, "c h w"], side: int) -> Float32[Tensor, "m n"]:
+    """Lay the blocks of each site out as a column."""
+    return functional.pixel_unshuffle(features, side).flatten(1)
