@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 SITE_PX = 4  # a site of the coarsest level is so many pixels wide
-REACH_PX = 16  # what a trunk sees around a site, in whole sites; VGG19 up to relu3_1 sees 14
+VGG_REACH_PX = 16  # what VGG19 up to relu3_1 sees around a site, in whole sites
 LEAST_SITES = 3  # of a patch
 
 Levels = Sequence[Float32[Tensor, "b c h w"]]
@@ -34,20 +34,30 @@ class Window(NamedTuple):
 class Looked:
     """A picture, looked at through a trunk."""
 
-    def __init__(self, picture: Float32[Tensor, "3 h w"], trunk: Trunk) -> None:
-        """Take a picture, sRGB-encoded in [0, 1]; it is extended to whole sites."""
+    def __init__(
+        self, picture: Float32[Tensor, "3 h w"], trunk: Trunk, reach_px: int = VGG_REACH_PX
+    ) -> None:
+        """Take a picture, sRGB-encoded in [0, 1], and how far around a site the trunk sees.
+
+        The picture is extended to whole sites.
+        """
+        self.reach = -(-reach_px // SITE_PX)
         self.picture = extended(picture)[None]
         self.height, self.width = (side // SITE_PX for side in self.picture.shape[2:])
         self.trunk = trunk
 
+    @property
+    def window_sites(self) -> int:
+        """Side of a window that is worth what has to be made around it."""
+        return 8 * self.reach
+
     def within(self, window: Window) -> list[Float32[Tensor, "c p q"]]:
         """Give the features of a window, level by level."""
-        reach = REACH_PX // SITE_PX
         around = Window(
-            max(0, window.top - reach),
-            min(self.height, window.bottom + reach),
-            max(0, window.left - reach),
-            min(self.width, window.right + reach),
+            max(0, window.top - self.reach),
+            min(self.height, window.bottom + self.reach),
+            max(0, window.left - self.reach),
+            min(self.width, window.right + self.reach),
         )
         rows, columns = (
             slice(around.top * SITE_PX, around.bottom * SITE_PX),

@@ -17,10 +17,8 @@ from torch.nn import functional
 from texsr.models.looking import Looked
 from texsr.models.matching import REACH, SIDE
 
-WINDOW_SITES = 32  # on a side: reference features are made in windows of so many
 
-
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
     """Sites of a reference that are wanted somewhere."""
 
     row: Int64[Tensor, " n"]
@@ -44,13 +42,15 @@ class Carried:
 
         Args:
             patch: of the reference's, row by row; negative: none of this reference.
-            reference: only windows that hold a matched patch are looked at.
+            reference: what is matched.
         """
-        wanted = self._wanted(patch, reference.width - REACH)
-        self.counts.index_add_(
-            0, wanted.place, torch.ones_like(wanted.place, dtype=self.counts.dtype)
-        )
-        for window in reference.windows(WINDOW_SITES, WINDOW_SITES):
+        self.add(self._wanted(patch, reference.width - REACH), reference)
+
+    def add(self, wanted: Wanted, reference: Looked) -> None:
+        """Add some sites of a reference; only windows that hold one are looked at."""
+        self.counts.index_add_(0, wanted.place, torch.ones_like(wanted.place).to(self.counts))
+        side = reference.window_sites
+        for window in reference.windows(side, side):
             inside = (wanted.row >= window.top) & (wanted.row < window.bottom)
             inside &= (wanted.column >= window.left) & (wanted.column < window.right)
             if not bool(inside.any()):
@@ -62,13 +62,13 @@ class Carried:
                 blocks = _blocks(features, 2 ** (len(levels) - 1 - level))
                 total.index_add_(1, wanted.place[inside], blocks.index_select(1, here))
 
-    def _wanted(self, patch: Tensor, across: int) -> _Wanted:
+    def _wanted(self, patch: Tensor, across: int) -> Wanted:
         """Name, for each patch and each of its nine sites, where it comes from and goes to."""
         y, x = torch.nonzero(patch >= 0, as_tuple=True)
         matched = patch[y, x]
         row, column = matched // across, matched % across
         offsets = [(dy, dx) for dy in range(SIDE) for dx in range(SIDE)]
-        return _Wanted(
+        return Wanted(
             torch.cat([row + dy for dy, _ in offsets]),
             torch.cat([column + dx for _, dx in offsets]),
             torch.cat([(y + dy) * self.width + x + dx for dy, dx in offsets]),

@@ -1,0 +1,104 @@
+"""MASA-SR: as published, against its matching and transfer written out; any size."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from tests.oracles import masa as oracle
+from texsr.models.looking import Looked
+from texsr.models.masa import Masa, MasaConfig, Sam, find, stacked
+
+SMALL = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=(1, 1, 1))
+
+
+def picture(seed: int, height: int, width: int) -> Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    return torch.rand(3, height, width, generator=rng)
+
+
+@pytest.fixture
+def network() -> Masa:
+    torch.manual_seed(0)
+    made = Masa(SMALL).eval().requires_grad_(False)
+    for parameter in made.decoder.adapt.parameters():  # not silent, as at the start
+        torch.nn.init.normal_(parameter, std=0.1)
+    return made
+
+
+def test_sizes_are_those_of_the_paper():
+    torch.manual_seed(0)
+    network = Masa(MasaConfig()).eval().requires_grad_(False)
+    assert sum(weight.numel() for weight in network.parameters()) == 4_028_291
+    low, reference = picture(0, 64, 64), picture(1, 256, 256)
+    with FlopCounterMode(display=False) as literal:
+        expected = oracle.restore(network, low, reference)
+    assert literal.get_total_flops() / 2e9 == pytest.approx(86.3, rel=0.005)
+    with FlopCounterMode(display=False) as ours:
+        found = network(low, [reference])
+    assert ours.get_total_flops() <= literal.get_total_flops()
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [((16, 24), (96, 64)), ((8, 8), (32, 160)), ((24, 8), (48, 40))])
+def test_it_is_what_unfolding_gives(network, monkeypatch, sizes):
+    monkeypatch.setattr(Looked, "window_sites", 7)
+    low, reference = picture(0, *sizes[0]), picture(1, *sizes[1])
+    query = network.encoder(low[None])[0][0]
+    ours, theirs = network.carry(query, [reference]), oracle.carry(network, query, reference)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        network(low, [reference]), oracle.restore(network, low, reference), atol=1e-4, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (1, 30), (17, 13)])
+@pytest.mark.parametrize("references", [[], [(5, 3)], [(64, 40), (33, 71)]])
+def test_any_size_goes_in_and_exactly_four_times_that_comes_out(network, size, references):
+    high = network(picture(0, *size), [picture(1, *one) for one in references])
+    assert high.shape == (3, 4 * size[0], 4 * size[1])
+    assert bool(torch.isfinite(high).all())
+
+
+def test_of_several_references_the_most_similar_is_taken_in_any_order(network):
+    query = network.encoder(picture(0, 16, 16)[None])[0][0]
+    one, other = picture(1, 64, 64), picture(2, 80, 48)
+    found = [network.carry(query, given) for given in ([one, other], [other, one], [one], [other])]
+    for both, swapped, first, second in zip(*found, strict=True):
+        assert torch.equal(both, swapped)
+        strengths = [level.square().sum() for level in (both, first, second)]
+        assert min(strengths[1:]) < strengths[0]
+    again = network.carry(query, [one, one])
+    assert all(torch.equal(a, b) for a, b in zip(again, found[2], strict=True))
+
+
+def test_sites_find_themselves():
+    rng = torch.Generator().manual_seed(0)
+    keys = torch.randn(6, 32, 40, generator=rng)
+    found = find(keys[:, 8:24, 16:32], keys)
+    inner = (slice(1, -1), slice(1, -1))
+    assert torch.equal(found.row[inner], torch.arange(8, 24)[:, None].expand(16, 16)[inner])
+    assert torch.equal(found.column[inner], torch.arange(16, 32).expand(16, 16)[inner])
+
+
+def test_references_are_stacked_as_the_authors_do():
+    one, other = picture(0, 333, 500), picture(1, 500, 334)
+    made = stacked([one, other])
+    assert made.shape == (3, 1024, 512)
+    torch.testing.assert_close(made[:, 89 : 89 + 333, 6:506], one)
+    assert torch.equal(made[:, 0, 6:506], one[:, 0])
+    torch.testing.assert_close(made[:, 512 + 6 : 1012 + 6, 89 : 89 + 334], other)
+    with pytest.raises(ValueError, match="at most 512"):
+        stacked([picture(0, 4, 513)])
+
+
+def test_an_untrained_adaptation_gives_a_reference_the_moments_of_the_low_image():
+    torch.manual_seed(0)
+    low, taken = torch.randn(1, 4, 9, 9) * 3 + 1, torch.rand(1, 4, 9, 9)
+    with torch.no_grad():
+        adapted = Sam(4)(low, taken)
+    for moment in (torch.mean, torch.std):
+        torch.testing.assert_close(
+            moment(adapted, dim=(2, 3)), moment(low, dim=(2, 3)), atol=1e-3, rtol=1e-3
+        )
