@@ -5,14 +5,14 @@ without weights, or the shipped checkpoints by their file names. Anything else i
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from texsr.models.bicubic import Bicubic
 from texsr.models.checkpoint import SUFFIX, Checkpoint, CheckpointError, read_checkpoint
@@ -40,13 +40,57 @@ def _texsr() -> Architecture:
     return Architecture(config=TexsrConfig, network=Texsr, upscaler=TexsrUpscaler)
 
 
+def _amrsr() -> Architecture:
+    from texsr.models.amrsr import Amrsr, AmrsrConfig
+
+    return Architecture(config=AmrsrConfig, network=Amrsr, upscaler=_over_pictures)
+
+
+def _masa() -> Architecture:
+    from texsr.models.masa import Masa, MasaConfig
+
+    return Architecture(config=MasaConfig, network=Masa, upscaler=_over_pictures)
+
+
+def _rrsr() -> Architecture:
+    from texsr.models.rrsr import Rrsr, RrsrConfig
+
+    return Architecture(config=RrsrConfig, network=Rrsr, upscaler=_over_pictures)
+
+
+def _ciaosr() -> Architecture:
+    from texsr.models.ciaosr import Ciaosr, CiaosrConfig
+
+    return Architecture(config=CiaosrConfig, network=Ciaosr, upscaler=_at_any_scale)
+
+
+def _over_pictures(network: Any, name: str) -> Upscaler:
+    from texsr.models.picture_upscaler import PictureUpscaler
+
+    return PictureUpscaler(network, lambda low, pictures, scale: network(low, pictures), name)
+
+
+def _at_any_scale(network: Any, name: str) -> Upscaler:
+    from texsr.models.picture_upscaler import PictureUpscaler
+
+    def restore(low: Tensor, pictures: Sequence[Tensor], scale: int) -> Tensor:
+        return network(low[None], low.shape[1] * scale, low.shape[2] * scale)[0]
+
+    return PictureUpscaler(network, restore, name, scales=ANY_SCALE, max_references=0)
+
+
 WEIGHTS_FREE: dict[str, Callable[[], Upscaler]] = {
     "projection": Projection,
     "bicubic": Bicubic,
 }
 ARCHITECTURES: dict[str, Callable[[], Architecture]] = {
     "texsr": _texsr,
+    "amrsr": _amrsr,
+    "masa": _masa,
+    "rrsr": _rrsr,
+    "ciaosr": _ciaosr,
 }
+ANY_SCALE = (2, 3, 4, 5, 6, 7, 8)
 AUTO = "auto"
 FALLBACK = "projection"
 PREFERRED = {"cpu": ("fast",), "cuda": ("quality", "fast")}  # `auto` is the first one shipped

@@ -210,7 +210,7 @@ def test_a_network_upscales_on_the_gpu(tmp_path):
 def test_another_architecture_is_refused():
     error = refusal(replace(made(), architecture="huge"))
     assert error.found == "architecture 'huge'"
-    assert "'texsr' or 'tiny'" in error.expected
+    assert "'texsr' or 'amrsr' or" in error.expected
 
 
 def test_the_default_network_comes_through_its_file(tmp_path):

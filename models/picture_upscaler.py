@@ -1,0 +1,100 @@
+"""Networks that take references as pictures, and networks that take none, as upscalers of tiles.
+
+The published systems look for themselves where a reference shows what. In a run on a capture they
+are given each photo as the tile sees it, in the light of the atlas, and the atlas's own enlargement
+where the photo sees nothing: so nothing foreign can be found there. What they answer is made true
+to the low atlas, and its error anticipated as that of `projection` is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, final, runtime_checkable
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+
+from texsr.models.alignment import Aligned, align
+from texsr.models.doubt import anticipated_error, confidence_of
+from texsr.models.fusion import belief_in
+from texsr.models.protocol import Upscaled, WarpedReferences
+from texsr.models.resample import make_consistent
+
+SCALE = 4
+OVERLAP_TX = 16
+NUM_REFERENCES = 4
+BYTES_PER_TEXEL = 2400  # of features at the high size; references are looked at window by window
+
+Restore = Callable[[Float32[Tensor, "3 h w"], Sequence[Tensor], int], Float32[Tensor, "3 H W"]]
+"""Low image, references, scale; the answer at that scale."""
+
+
+@runtime_checkable
+class CroppedReferences(Protocol):
+    """Photos, or parts of them, that no geometry aligns."""
+
+    @property
+    def photos(self) -> list[Float32[Tensor, "3 _ _"]]:
+        """SRGB-encoded, [0, 1], of any sizes."""
+        ...
+
+
+@final
+class PictureUpscaler:
+    """A network over pictures, in any order that its authors gave them."""
+
+    overlap_tx = OVERLAP_TX
+
+    def __init__(
+        self,
+        network: nn.Module,
+        restore: Restore,
+        name: str,
+        *,
+        scales: tuple[int, ...] = (SCALE,),
+        max_references: int | None = NUM_REFERENCES,
+    ) -> None:
+        """Take a network, what asks it about one image, and how many references it may be given."""
+        self.network, self.restore, self.name = network.eval(), restore, name
+        self.scales, self.max_references = scales, max_references
+
+    def fitted(
+        self, samples: Iterable[tuple[Float32[Tensor, "1 3 h w"], WarpedReferences]], scale: int
+    ) -> "PictureUpscaler":
+        """Nothing to adapt."""
+        return self
+
+    def bytes_per_texel(self, num_references: int) -> int:
+        """Working memory per high texel of a tile."""
+        return BYTES_PER_TEXEL + 54 * num_references
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: WarpedReferences | CroppedReferences | None,
+        scale: int,
+    ) -> Upscaled:
+        """Super-resolve a batch of tiles; cropped references serve all of them."""
+        warped = None if isinstance(references, CroppedReferences) else references
+        aligned = align(low, warped, scale)
+        answers: list[Tensor] = []
+        for index, tile in enumerate(low):
+            given = pictures_of(aligned, index)
+            if isinstance(references, CroppedReferences):
+                given = references.photos
+            answers.append(self.restore(tile, given, scale))
+        high = torch.stack(answers)
+        high = make_consistent(high, low, scale)
+        believed = belief_in(aligned, scale)
+        confidence = confidence_of(anticipated_error(high, aligned, scale))
+        return Upscaled(high, confidence, believed / (1.0 + believed))
+
+
+def pictures_of(aligned: Aligned, index: int) -> list[Float32[Tensor, "3 H W"]]:
+    """Give the references of a tile as pictures in the light of the atlas, those that see it."""
+    base = aligned.base[index]
+    return [
+        base + detail
+        for detail, weight in zip(aligned.detail[index], aligned.weight[index], strict=True)
+        if bool((weight > 0).any())
+    ]
