@@ -15,6 +15,7 @@ from torch.nn import functional
 SITE_PX = 4  # a site of the coarsest level is so many pixels wide
 VGG_REACH_PX = 16  # what VGG19 up to relu3_1 sees around a site, in whole sites
 LEAST_SITES = 3  # of a patch
+WINDOW_REACHES = 8  # sides of a window to its reach: worth what has to be made around it
 
 Levels = Sequence[Float32[Tensor, "b c h w"]]
 """Features by level, the finest first: each half as large as the one before, the last of sites."""
@@ -42,14 +43,10 @@ class Looked:
         The picture is extended to whole sites.
         """
         self.reach = -(-reach_px // SITE_PX)
+        self.window_sites = WINDOW_REACHES * self.reach
         self.picture = extended(picture)[None]
         self.height, self.width = (side // SITE_PX for side in self.picture.shape[2:])
         self.trunk = trunk
-
-    @property
-    def window_sites(self) -> int:
-        """Side of a window that is worth what has to be made around it."""
-        return 8 * self.reach
 
     def within(self, window: Window) -> list[Float32[Tensor, "c p q"]]:
         """Give the features of a window, level by level."""

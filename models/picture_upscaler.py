@@ -7,7 +7,7 @@ to the low atlas, and its error anticipated as that of `projection` is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, final, runtime_checkable
+from typing import final
 
 import torch
 from jaxtyping import Float32
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from texsr.models.alignment import Aligned, align
 from texsr.models.doubt import anticipated_error, confidence_of
 from texsr.models.fusion import belief_in
-from texsr.models.protocol import Upscaled, WarpedReferences
+from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
 
 SCALE = 4
@@ -26,16 +26,6 @@ BYTES_PER_TEXEL = 2400  # of features at the high size; references are looked at
 
 Restore = Callable[[Float32[Tensor, "3 h w"], Sequence[Tensor], int], Float32[Tensor, "3 H W"]]
 """Low image, references, scale; the answer at that scale."""
-
-
-@runtime_checkable
-class CroppedReferences(Protocol):
-    """Photos, or parts of them, that no geometry aligns."""
-
-    @property
-    def photos(self) -> list[Float32[Tensor, "3 _ _"]]:
-        """SRGB-encoded, [0, 1], of any sizes."""
-        ...
 
 
 @final

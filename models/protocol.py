@@ -35,6 +35,16 @@ class WarpedReferences(Protocol):
         ...
 
 
+@runtime_checkable
+class CroppedReferences(Protocol):
+    """Photos, or parts of them, that no geometry aligns."""
+
+    @property
+    def photos(self) -> list[Float32[Tensor, "3 _ _"]]:
+        """SRGB-encoded, [0, 1], of any sizes."""
+        ...
+
+
 class Upscaled(NamedTuple):
     """The answer of an upscaler for one tile."""
 

@@ -142,6 +142,24 @@ class Texsr(nn.Module):
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         return Outcome(high, aligned.base + alone, error, shares)
 
+    def halfway(
+        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
+    ) -> Float32[Tensor, "b c h w"]:
+        """Give features by which images of the size of `low` can be compared.
+
+        They are those in the middle of the first trunk: no longer colours, not yet detail.
+
+        Args:
+            low: sRGB-encoded, [0, 1].
+            base: its faithful enlargement, by one of the config's scales.
+        """
+        port = self.ports[str(base.shape[2] // low.shape[2])]
+        assert isinstance(port, Port)
+        features = port.enter(low, base)
+        for index in range(self.config.prior_blocks // 2):
+            features = self.prior[index](features)
+        return features
+
 
 class _Block(nn.Module):
     """Two convolutions and a shortcut; starts as the identity."""

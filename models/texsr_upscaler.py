@@ -13,8 +13,9 @@ from texsr.models.alignment import PX_CUE, Aligned, align, spread, without_refer
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of
+from texsr.models.matched import Matched, match_photos
 from texsr.models.projection import Projection
-from texsr.models.protocol import Upscaled, WarpedReferences
+from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 from texsr.models.texsr import Attention, Outcome, Texsr
 
@@ -92,15 +93,21 @@ class TexsrUpscaler:
 
     @torch.inference_mode()
     def __call__(
-        self, low: Float32[Tensor, "b 3 h w"], references: WarpedReferences | None, scale: int
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: WarpedReferences | CroppedReferences | None,
+        scale: int,
     ) -> Upscaled:
         """Super-resolve a batch of tiles.
 
         Args:
             low: sRGB-encoded, [0, 1].
-            references: None or k = 0: the single-image answer.
+            references: None or k = 0: the single-image answer. Photos that are not warped are
+                matched with a single tile.
             scale: one of `scales`.
         """
+        if isinstance(references, CroppedReferences):
+            references = self._matched(low, references.photos, scale)
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
         aligned = with_concord(register(aligned, scale), scale)
@@ -109,6 +116,14 @@ class TexsrUpscaler:
             return Projection()(low, references, scale)
         high = make_consistent(outcome.high, low, scale)
         return Upscaled(high, confidence_of(outcome.error), outcome.backed.clamp(0.0, 1.0))
+
+    def _matched(self, low: Tensor, photos: list[Tensor], scale: int) -> Matched | None:
+        native = scale if scale in self.network.config.scales else scale // BEYOND
+
+        def features(image: Tensor) -> Tensor:
+            return self.network.halfway(image, enlarge_faithfully(image, native))
+
+        return match_photos(low, photos, features, scale) if photos else None
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""

@@ -6,15 +6,15 @@ them does. Unfolded, they fill nine times the memory of all reference features; 
 fetched from where it lies. On finer levels a site is a block of two by two or four by four.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, final
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.looking import Looked
+from texsr.models.looking import Window
 from texsr.models.matching import REACH, SIDE
 
 
@@ -24,6 +24,26 @@ class Wanted(NamedTuple):
     row: Int64[Tensor, " n"]
     column: Int64[Tensor, " n"]
     place: Int64[Tensor, " n"]  # where, row by row
+
+
+@runtime_checkable
+class Sites(Protocol):
+    """Features that can be had window by window."""
+
+    width: int
+
+    @property
+    def window_sites(self) -> int:
+        """Side of a window, in sites."""
+        ...
+
+    def windows(self, tall: int, wide: int) -> Iterator[Window]:
+        """Cut all sites into windows."""
+        ...
+
+    def within(self, window: Window) -> list[Float32[Tensor, "c p q"]]:
+        """Give the features of a window, level by level, finest first."""
+        ...
 
 
 @final
@@ -37,7 +57,7 @@ class Carried:
         self.sums = [like.new_zeros(size, height * width) for size in sizes]
         self.counts = like.new_zeros(height * width)
 
-    def fetch(self, patch: Int64[Tensor, "p q"], reference: Looked) -> None:
+    def fetch(self, patch: Int64[Tensor, "p q"], reference: Sites) -> None:
         """Add what the matched patches of a reference hold.
 
         Args:
@@ -46,7 +66,7 @@ class Carried:
         """
         self.add(self._wanted(patch, reference.width - REACH), reference)
 
-    def add(self, wanted: Wanted, reference: Looked) -> None:
+    def add(self, wanted: Wanted, reference: Sites) -> None:
         """Add some sites of a reference; only windows that hold one are looked at."""
         self.counts.index_add_(0, wanted.place, torch.ones_like(wanted.place).to(self.counts))
         side = reference.window_sites

@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracles import amrsr as oracle
-from texsr.models import amrsr
+from texsr.models import amrsr, looking
 from texsr.models.amrsr import Amrsr, AmrsrConfig, Choice, Generator, Parts, cut
-from texsr.models.looking import Looked
 from texsr.models.resample import reduce
 from texsr.models.vgg import VggTrunk
 
@@ -57,7 +56,7 @@ def test_sizes_are_those_of_the_paper():
 @pytest.mark.parametrize(("count", "vectors"), [(1, 1), (4, 1), (1, 4), (4, 2)])
 def test_attention_is_the_one_written_out(network, monkeypatch, count, vectors):
     monkeypatch.setattr(amrsr, "KEY_WINDOW", (5, 7))
-    monkeypatch.setattr(Looked, "window_sites", 4)
+    monkeypatch.setattr(looking, "WINDOW_REACHES", 1)
     low = picture(0, 7, 6)
     references = [picture(1, 40, 48), picture(2, 56, 32)]
     found = network.attend(low, references, Parts(of_references=count, vectors=vectors))

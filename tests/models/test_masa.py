@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracles import masa as oracle
-from texsr.models.looking import Looked
+from texsr.models import looking
 from texsr.models.masa import Masa, MasaConfig, Sam, find, stacked
 
 SMALL = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=(1, 1, 1))
@@ -42,7 +42,7 @@ def test_sizes_are_those_of_the_paper():
 
 @pytest.mark.parametrize("sizes", [((16, 24), (96, 64)), ((8, 8), (32, 160)), ((24, 8), (48, 40))])
 def test_it_is_what_unfolding_gives(network, monkeypatch, sizes):
-    monkeypatch.setattr(Looked, "window_sites", 7)
+    monkeypatch.setattr(looking, "WINDOW_REACHES", 1)
     low, reference = picture(0, *sizes[0]), picture(1, *sizes[1])
     query = network.encoder(low[None])[0][0]
     ours, theirs = network.carry(query, [reference]), oracle.carry(network, query, reference)
