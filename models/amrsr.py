@@ -30,6 +30,7 @@ from jaxtyping import Bool, Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
+from texsr.models.blocks import residual_blocks
 from texsr.models.looking import LEAST_SITES, SITE_PX, Looked, extended
 from texsr.models.matching import LEAST_NORM, REACH, RunningMatch
 from texsr.models.resample import enlarge, reduce
@@ -303,18 +304,8 @@ class _Residual(nn.Module):
 
     def __init__(self, width: int, num_blocks: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(width, width, 3, padding=1),
-                nn.ReLU(),
-                nn.Conv2d(width, width, 3, padding=1),
-            )
-            for _ in range(num_blocks)
-        )
+        self.blocks = residual_blocks(width, num_blocks)
         self.last = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = x
-        for block in self.blocks:
-            inner = inner + block(inner)
-        return x + self.last(inner)
+        return x + self.last(self.blocks(x))

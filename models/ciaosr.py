@@ -22,6 +22,8 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from texsr.models.blocks import residual_blocks
+
 MEAN = (0.4488, 0.4371, 0.4040)  # of the training images of the authors, sRGB-encoded
 NUM_TAPS = 9
 POINTS = 8192  # asked at once
@@ -103,23 +105,13 @@ class Edsr(nn.Module):
         super().__init__()
         width = config.width
         self.enter = nn.Conv2d(3, width, 3, padding=1)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(width, width, 3, padding=1),
-                nn.ReLU(),
-                nn.Conv2d(width, width, 3, padding=1),
-            )
-            for _ in range(config.blocks)
-        )
+        self.blocks = residual_blocks(width, config.blocks)
         self.last = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, low: Float32[Tensor, "b 3 h w"]) -> Float32[Tensor, "b c h w"]:
         """Give features of the size of the image."""
         entered = self.enter(low)
-        inner = entered
-        for block in self.blocks:
-            inner = inner + block(inner)
-        return entered + self.last(inner)
+        return entered + self.last(self.blocks(entered))
 
 
 @final

@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from texsr.models.blocks import residual_blocks
 from texsr.models.looking import Looked, extended
 from texsr.models.matching import LEAST_NORM, match
 from texsr.models.port import silence
@@ -37,6 +38,7 @@ SPREAD = 1.5  # of a reference block beside its share of the reference
 ENCODER_REACH_PX = 64
 STACKED_PX = 512  # each reference of several is centred in a square of so many
 NUM_LEVELS = 3
+STARTS = 0.1, 0.1  # of residual blocks
 LEAST_VARIANCE = 1e-5
 
 
@@ -253,7 +255,7 @@ class Encoder(nn.Module):
             nn.Sequential(
                 nn.Conv2d(into, width, 3, stride=stride, padding=1),
                 nn.ReLU(),
-                *(_Block(width) for _ in range(config.encoder_blocks)),
+                *residual_blocks(width, config.encoder_blocks, starts=STARTS),
             )
             for into, stride in ((3, 1), (width, 2), (width, 2))
         )
@@ -284,7 +286,7 @@ class Decoder(nn.Module):
         self.fuse = nn.ModuleList(Dram(width) for _ in range(2))
         self.merge = nn.Conv2d(2 * width, width, 3, padding=1)
         self.refine = nn.ModuleList(
-            nn.Sequential(*(_Block(width) for _ in range(count))) for count in config.fusion_blocks
+            residual_blocks(width, count, starts=STARTS) for count in config.fusion_blocks
         )
         self.leave = nn.Conv2d(width, 3, 3, padding=1)
 
@@ -349,29 +351,13 @@ class Dram(nn.Module):
 
 
 @final
-class _Block(nn.Module):
-    """Two convolutions and a shortcut."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            for conv in (self.first, self.second):
-                conv.weight.mul_(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(x)))
-
-
-@final
 class _Merge(nn.Module):
     """A convolution, and residual blocks."""
 
     def __init__(self, into: int, width: int, num_blocks: int) -> None:
         super().__init__()
         self.enter = nn.Conv2d(into, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(_Block(width) for _ in range(num_blocks)))
+        self.blocks = residual_blocks(width, num_blocks, starts=STARTS)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(functional.relu(self.enter(x)))

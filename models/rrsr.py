@@ -25,6 +25,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
+from texsr.models.blocks import residual_blocks
 from texsr.models.looking import extended
 from texsr.models.matching import REACH, RunningMatch
 from texsr.models.port import silence
@@ -36,6 +37,7 @@ SLOPE = 0.1  # of LeakyReLU
 NUM_TAPS = 9
 TAPS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 EXPERT_SPREAD = 0.02
+STARTS = 0.1, 0.1  # of residual blocks
 ROWS = 32  # of a deformable convolution, made at once
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -179,7 +181,7 @@ class Restoration(nn.Module):
         super().__init__()
         width = config.width
         self.enter = nn.Conv2d(3, width, 3, padding=1)
-        self.content = _blocks(width, config.content_blocks)
+        self.content = residual_blocks(width, config.content_blocks, starts=STARTS)
         self.scales = nn.ModuleList(
             nn.ModuleList(Round(config, taken, num_blocks) for _ in range(num_rounds))
             for taken, num_rounds, num_blocks in zip(
@@ -229,7 +231,7 @@ class Round(nn.Module):
         )
         self.aggregate = DynamicAggregation(taken, config.groups)
         self.choose = ReferenceAware(config.width + taken, config.width, config.experts)
-        self.blocks = _blocks(config.width, num_blocks)
+        self.blocks = residual_blocks(config.width, num_blocks, starts=STARTS)
 
     def forward(
         self,
@@ -330,23 +332,3 @@ class ReferenceAware(nn.Module):
             for one, kernel, bias in zip(x, kernels, biases, strict=True)
         ]
         return torch.cat(made) * self.gate(mean)
-
-
-@final
-class _Block(nn.Module):
-    """Two convolutions and a shortcut."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            for conv in (self.first, self.second):
-                conv.weight.mul_(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(x)))
-
-
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_Block(width) for _ in range(count)))

@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from texsr.models.alignment import NUM_CUES, Aligned
 from texsr.models.bands import balanced
+from texsr.models.blocks import ResidualBlock, residual_blocks
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
 from texsr.models.fusion import logits_of, mixed, shares_of
@@ -91,10 +92,10 @@ class Texsr(nn.Module):
                 for scale in config.scales
             }
         )
-        self.prior = nn.Sequential(*(_Block(width) for _ in range(config.prior_blocks)))
+        self.prior = _blocks(width, config.prior_blocks)
         self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
         self.look = _Look(config)
-        self.fusion = nn.Sequential(*(_Block(width) for _ in range(config.fusion_blocks)))
+        self.fusion = _blocks(width, config.fusion_blocks)
 
     def forward(
         self,
@@ -161,19 +162,13 @@ class Texsr(nn.Module):
         return features
 
 
-class _Block(nn.Module):
-    """Two convolutions and a shortcut; starts as the identity."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            self.second.weight.mul_(0.1)
-        silence(self.second.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(x)))
+def _blocks(width: int, count: int) -> nn.Sequential:
+    """Residual blocks that start as the identity, nearly."""
+    blocks = residual_blocks(width, count, starts=(1.0, 0.1))
+    for block in blocks:
+        assert isinstance(block, ResidualBlock)
+        silence(block.second.bias)
+    return blocks
 
 
 class _Seen(NamedTuple):

@@ -1,6 +1,6 @@
 """Do references that nothing aligns help? `python tests/benchmarks/cufed5.py [--model NAME|FILE]`
 
-The scene of CUFED5 at hand, x4, rows cropped to a multiple of four, with 0 to 5 of its references as
+The scene of CUFED5 at hand, x4, rows cropped to a multiple of 4, with 0 to 5 of its references as
 they are; PSNR and SSIM on Y over all pixels, and without four along every border.
 """
 
