@@ -7,7 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracles import masa as oracle
 from texsr.models import looking
-from texsr.models.masa import Masa, MasaConfig, Sam, find, stacked
+from texsr.models.coarse_to_fine import find
+from texsr.models.masa import Masa, MasaConfig, Sam, stacked
 
 SMALL = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=(1, 1, 1))
 

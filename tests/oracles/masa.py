@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.masa import BLOCK_SITES, DILATIONS, SPREAD, Masa
+from texsr.models.coarse_to_fine import BLOCK_SITES, DILATIONS, SPREAD
+from texsr.models.masa import Masa
 from texsr.models.resample import enlarge, reduce
 
 
