@@ -119,7 +119,7 @@ def halved(tile: Pack) -> Pack:
         tile,
         low=_reduced(truth, scale // 2),
         truth=truth,
-        covered=tile.covered[::2, ::2] & tile.covered[1::2, 1::2],
+        covered=tile.covered.reshape(len(truth), 2, -1, 2).min((1, 3)),
         detail=_in_fours(tile.detail, lambda planes: reduce(planes, 2).clamp(-127, 127)),
         weight=_in_fours(tile.weight, lambda planes: functional.avg_pool2d(planes, 2)),
         maps=maps,

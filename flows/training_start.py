@@ -114,15 +114,20 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         config=config,
         start=start,
         learnt=learnt,
-        pools=_pools(packs, learnt),
+        pools=_pools(packs, learnt, config.scales),
         packs={name: len(read_pack(path).low) for name, path in named.items()},
         validation=validation,
         data=joined(_data_of(start), data, _data_of_networks(material)),
     )
 
 
-def _pools(packs: list[Path], scales: tuple[int, ...]) -> dict[int, PackedTiles]:
-    """Sort packs by scale; a scale that has none learns from those of twice the scale, halved."""
+def _pools(
+    packs: list[Path], scales: tuple[int, ...], known: tuple[int, ...]
+) -> dict[int, PackedTiles]:
+    """Sort packs by scale; a scale that has none learns from those of twice the scale, halved.
+
+    Packs at a scale that the network knows already and does not learn are left aside.
+    """
     if not packs:
         raise CaptureError(
             "training data",
@@ -143,7 +148,7 @@ def _pools(packs: list[Path], scales: tuple[int, ...]) -> dict[int, PackedTiles]
                 expected=f"packs at x{scale} or x{packed}",
                 remedy=f"give --scans or --pictures, or leave --scale {scale} out",
             )
-    useless = sorted(own.keys() - set(of_scale.values()))
+    useless = sorted(own.keys() - set(of_scale.values()) - set(known))
     if useless:
         raise SettingsError(
             own[useless[0]][0],

@@ -77,6 +77,12 @@ class Parts:
     """N_C: groups of channels that choose for themselves."""
     choice: Choice = Choice.LEVELS
 
+    def __post_init__(self) -> None:
+        for name in ("of_references", "of_input"):
+            count = getattr(self, name)
+            if count < 1 or math.isqrt(count) ** 2 != count:
+                raise ValueError(f"{name}: found {count}; expected 1, 4, 9, 16, ...")
+
 
 class Swapped(NamedTuple):
     """What references hold for each place of a low image."""
@@ -113,12 +119,20 @@ class Amrsr(nn.Module):
         levels = self.attend(low, references, parts or Parts()).levels
         return self.generator(low[None], [level[None] for level in levels])[0]
 
-    @torch.no_grad()
     def attend(
         self, low: Float32[Tensor, "3 h w"], references: Sequence[Tensor], parts: Parts
     ) -> Swapped:
-        """Find what references hold for each place of the low image."""
-        query = Looked(enlarge(low[None], SCALE)[0], self.trunk).sites()
+        """Find what references hold for each place of the low image.
+
+        Gradients pass through what is taken, not through the choice.
+        """
+        if any(channels % parts.vectors for channels in self.config.trunk):
+            raise ValueError(
+                f"vectors: found {parts.vectors}; expected a number that divides "
+                f"{self.config.trunk}"
+            )
+        with torch.no_grad():
+            query = Looked(enlarge(low[None], SCALE)[0], self.trunk).sites()
         whole = self._nothing(query)
         for rows, columns in cut(query.shape[1], query.shape[2], parts.of_input):
             part = self._attend(query[:, rows, columns], references, parts)
@@ -166,7 +180,8 @@ class Amrsr(nn.Module):
             across = keys.width - REACH
             for window in keys.windows(*KEY_WINDOW, shared=REACH):
                 number = first[-1] + window.top * across + window.left
-                running.look_at(keys.sites(window), first=number, across=across)
+                with torch.no_grad():
+                    running.look_at(keys.sites(window), first=number, across=across)
             first.append(first[-1] + (keys.height - REACH) * across)
         found = running.found()
         carried = Carried(query.shape[1], query.shape[2], self.config.trunk, query)
@@ -198,6 +213,7 @@ def _best(query: Float32[Tensor, "c h w"], offered: Iterator[Swapped], num_vecto
     return best._replace(weight=scores.mean(0))
 
 
+@torch.no_grad()
 def _similarity(
     query: Float32[Tensor, "c h w"], swapped: Float32[Tensor, "c h w"], num_vectors: int
 ) -> Float32[Tensor, "n h w"]:
@@ -253,7 +269,7 @@ class Generator(nn.Module):
         self.config = config
         width = config.width
         self.enter = nn.Conv2d(3, width, 3, padding=1)
-        self.content = _Residual(width, config.content_blocks)
+        self.content = _refining(width, config.content_blocks)
         self.stages = nn.ModuleList(
             _Stage(width, taken, num_blocks)
             for taken, num_blocks in zip(reversed(config.trunk), config.fusion_blocks, strict=True)
@@ -273,7 +289,7 @@ class Generator(nn.Module):
     ) -> Float32[Tensor, "b 3 H W"]:
         """Make images four times larger; `levels` are swapped maps, finest first."""
         features = functional.leaky_relu(self.enter(2.0 * low - 1.0), SLOPE)
-        features = self.content(features)
+        features = features + self.content(features)
         for index, swapped in enumerate(reversed(levels)):
             features = self.stages[index](features, swapped)
             if index < len(self.larger):
@@ -291,21 +307,13 @@ class _Stage(nn.Module):
     def __init__(self, width: int, taken: int, num_blocks: int) -> None:
         super().__init__()
         self.merge = nn.Conv2d(width + taken, width, 3, padding=1)
-        self.refine = _Residual(width, num_blocks)
+        self.refine = _refining(width, num_blocks)
 
     def forward(self, features: Tensor, swapped: Tensor) -> Tensor:
         merged = functional.leaky_relu(self.merge(torch.cat([features, swapped], 1)), SLOPE)
         return features + self.refine(merged)
 
 
-@final
-class _Residual(nn.Module):
-    """Residual blocks, and a convolution and shortcut around all of them."""
-
-    def __init__(self, width: int, num_blocks: int) -> None:
-        super().__init__()
-        self.blocks = residual_blocks(width, num_blocks)
-        self.last = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.last(self.blocks(x))
+def _refining(width: int, num_blocks: int) -> nn.Sequential:
+    """Residual blocks and a convolution; the shortcut around all of them is the caller's."""
+    return nn.Sequential(residual_blocks(width, num_blocks), nn.Conv2d(width, width, 3, padding=1))

@@ -89,7 +89,7 @@ class Critic(nn.Module):
         return self.verdict(self.looks(2.0 * picture - 1.0))
 
 
-def critic_loss(
+def penalised_critic_loss(
     critic: Callable[[Tensor], Tensor],
     true: Float32[Tensor, "b 3 h w"],
     made: Float32[Tensor, "b 3 h w"],

@@ -55,7 +55,7 @@ def _masa() -> Architecture:
 def _rrsr() -> Architecture:
     from texsr.models.rrsr import Rrsr, RrsrConfig
 
-    return Architecture(config=RrsrConfig, network=Rrsr, upscaler=_over_pictures)
+    return Architecture(config=RrsrConfig, network=Rrsr, upscaler=_over_whole_pictures)
 
 
 def _ciaosr() -> Architecture:
@@ -70,13 +70,24 @@ def _over_pictures(network: Any, name: str) -> Upscaler:
     return PictureUpscaler(network, lambda low, pictures, scale: network(low, pictures), name)
 
 
+def _over_whole_pictures(network: Any, name: str) -> Upscaler:
+    """Give one that holds the features of all references, and offsets for each texel."""
+    from texsr.models.picture_upscaler import PictureUpscaler
+
+    return PictureUpscaler(
+        network, lambda low, pictures, scale: network(low, pictures), name, texel_bytes=(7000, 1400)
+    )
+
+
 def _at_any_scale(network: Any, name: str) -> Upscaler:
     from texsr.models.picture_upscaler import PictureUpscaler
 
     def restore(low: Tensor, pictures: Sequence[Tensor], scale: int) -> Tensor:
         return network(low[None], low.shape[1] * scale, low.shape[2] * scale)[0]
 
-    return PictureUpscaler(network, restore, name, scales=ANY_SCALE, max_references=0)
+    return PictureUpscaler(
+        network, restore, name, scales=ANY_SCALE, max_references=0, texel_bytes=(5000, 0)
+    )
 
 
 WEIGHTS_FREE: dict[str, Callable[[], Upscaler]] = {

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.matching import LEAST_NORM, match
+from texsr.models.nearby import likeness
 from texsr.models.transfer import Wanted
 
 BLOCK_SITES = 8  # of the low image
@@ -25,9 +26,9 @@ class Found(NamedTuple):
 
     row: Int64[Tensor, "h w"]
     column: Int64[Tensor, "h w"]
-    similarity: Float32[Tensor, "h w"]  # cosine of the patches
 
 
+@torch.no_grad()
 def find(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> Found:
     """Match every site: its block first, then itself near where the block was found.
 
@@ -43,7 +44,6 @@ def find(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> F
     rows, columns = (
         torch.zeros(height, width, dtype=torch.int64, device=query.device) for _ in "yx"
     )
-    similarity = torch.zeros_like(query[0])
     for index, hit in enumerate(hits.tolist()):
         y, x = (part * BLOCK_SITES for part in divmod(index, across))
         row, column = divmod(hit, keys.shape[2])
@@ -55,8 +55,15 @@ def find(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> F
         place = slice(y, y + BLOCK_SITES), slice(x, x + BLOCK_SITES)
         rows[place] = top + 1 + best.patch[0] // sides[1]
         columns[place] = left + 1 + best.patch[0] % sides[1]
-        similarity[place] = best.similarity[0]
-    return Found(rows, columns, similarity)
+    return Found(rows, columns)
+
+
+def similarity(
+    query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"], found: Found
+) -> Float32[Tensor, "h w"]:
+    """Give the cosine of the patch around each site with the one found; it takes gradients."""
+    around = functional.pad(query[None], (1, 1, 1, 1), mode="replicate")[0]
+    return likeness(around, keys, found.row - 1, found.column - 1)
 
 
 def _side(size: int, num_blocks: int) -> int:
@@ -87,21 +94,18 @@ def _find_blocks(
     return total.argmax(1)
 
 
-def wanted_of(found: Found) -> Wanted:
+def wanted_of(found: Found) -> list[Wanted]:
     """Name the sites that make up the patches found; patches overlap within their block alone."""
     height, width = found.row.shape
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     y, x = y.to(found.row.device), x.to(found.row.device)
-    rows: list[Tensor] = []
-    columns: list[Tensor] = []
-    places: list[Tensor] = []
+    wanted: list[Wanted] = []
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             inside = (_block_of(y) == _block_of(y + dy)) & (_block_of(x) == _block_of(x + dx))
-            rows.append((found.row + dy)[inside])
-            columns.append((found.column + dx)[inside])
-            places.append(((y + dy) * width + x + dx)[inside])
-    return Wanted(torch.cat(rows), torch.cat(columns), torch.cat(places))
+            row, column = (found.row + dy)[inside], (found.column + dx)[inside]
+            wanted.append(Wanted(row, column, ((y + dy) * width + x + dx)[inside]))
+    return wanted
 
 
 def _block_of(site: Tensor) -> Tensor:

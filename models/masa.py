@@ -12,7 +12,8 @@ Reference-Based Image Super-Resolution", CVPR 2021. Top to bottom:
 Several references are one below the other, as the authors do it (`stacked`), or matched one by one,
 the most similar taken at each site. We differ from the released code in what is held: features are
 fetched from where they lie, and those of the reference made window by window, where unfolding them
-takes ten gigabytes for five photographs.
+takes ten gigabytes for five photographs. Colours are RGB, blocks are of 8 sites (an image is
+extended to whole ones, not its blocks stretched), and first weights are PyTorch's own.
 """
 
 from collections.abc import Sequence
@@ -25,14 +26,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
-from texsr.models.coarse_to_fine import BLOCK_SITES, find, wanted_of
+from texsr.models.coarse_to_fine import BLOCK_SITES, find, similarity, wanted_of
 from texsr.models.looking import Looked, extended
 from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
 from texsr.models.transfer import Carried
 
 SCALE = 4
-ENCODER_REACH_PX = 64
 STACKED_PX = 512  # each reference of several is centred in a square of so many
 NUM_LEVELS = 3
 STARTS = 0.1, 0.1  # of residual blocks
@@ -91,13 +91,15 @@ class Masa(nn.Module):
             references: the most similar is taken at each site.
         """
         carried: list[Tensor] = []
-        similarity = torch.full_like(query[0], -torch.inf)
+        best = torch.full_like(query[0], -torch.inf)
         for reference in references:
             reduced = reduce(extended(reference)[None], SCALE)
-            found = find(query, self.encoder.first(reduced)[0])
-            better = found.similarity > similarity
-            similarity = torch.where(better, found.similarity, similarity)
-            looked = Looked(reference, self.encoder, ENCODER_REACH_PX)
+            keys = self.encoder.first(reduced)[0]
+            found = find(query, keys)
+            alike = similarity(query, keys, found)
+            better = alike > best
+            best = torch.where(better, alike, best)
+            looked = Looked(reference, self.encoder, self.encoder.reach_px)
             brought = nothing_like(query)
             brought.add(wanted_of(found), looked)
             levels = brought.levels()
@@ -109,7 +111,7 @@ class Masa(nn.Module):
             carried = levels
         if not carried:
             return nothing_like(query).levels()
-        weight = similarity[None, None]
+        weight = best[None, None]
         return [
             level * functional.interpolate(weight, level.shape[1:], mode="bilinear")[0]
             for level in carried
@@ -168,6 +170,9 @@ class Encoder(nn.Module):
             )
             for into, stride in ((3, 1), (width, 2), (width, 2))
         )
+
+        # Each convolution of a level reaches one of its texels, which are 1, 2 and 4 px wide.
+        self.reach_px = (1 + 2 + 4) * (1 + 2 * config.encoder_blocks)
 
     def forward(self, picture: Float32[Tensor, "b 3 h w"]) -> list[Float32[Tensor, "b c _ _"]]:
         """Give all levels, finest first."""

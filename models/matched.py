@@ -26,10 +26,10 @@ Features = Callable[[Float32[Tensor, "1 3 h w"]], Float32[Tensor, "1 c h w"]]
 class Matched(NamedTuple):
     """Warped references, by structure."""
 
-    color: Float32[Tensor, "1 k 3 H W"]
-    weight: Float32[Tensor, "1 k H W"]
-    prior: Float32[Tensor, "1 k 2 h w"]  # as if seen from straight ahead, a px to a texel
-    trust: Float32[Tensor, "1 k"]
+    color: Float32[Tensor, "b k 3 H W"]
+    weight: Float32[Tensor, "b k H W"]
+    prior: Float32[Tensor, "b k 2 h w"]  # as if seen from straight ahead, a px to a texel
+    trust: Float32[Tensor, "b k"]
 
 
 def match_photos(

@@ -48,9 +48,12 @@ class RunningMatch:
     """Looks for the best matches of one query in keys that come one after the other."""
 
     def __init__(self, query: Float32[Tensor, "c h w"], *, count: int = 1) -> None:
-        """Take the query, at least 3 x 3 sites, and how many matches to keep for each patch."""
+        """Take the query, at least 3 x 3 sites, and how many matches to keep for each patch.
+
+        No gradient passes through a choice: none is kept.
+        """
         _check(query, "query")
-        self.query = query
+        self.query = query = query.detach()
         self.strength = 1.0 / patch_norms(query)  # p q
         self.tiles = CUDA_TILES if query.is_cuda else CPU_TILES
         patches = tuple(self.strength.shape)
@@ -59,6 +62,7 @@ class RunningMatch:
         self.num_seen = 0
         self.scratch = _Scratch(query.device)
 
+    @torch.no_grad()
     def look_at(
         self, keys: Float32[Tensor, "c h2 w2"], *, first: int | None = None, across: int = 0
     ) -> None:

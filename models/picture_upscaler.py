@@ -20,9 +20,8 @@ from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
 
 SCALE = 4
-OVERLAP_TX = 16
+OVERLAP_TX = 32  # they look further, and matching at the whole tile; the authors tile with 32
 NUM_REFERENCES = 4
-BYTES_PER_TEXEL = 2400  # of features at the high size; references are looked at window by window
 
 Restore = Callable[[Float32[Tensor, "3 h w"], Sequence[Tensor], int], Float32[Tensor, "3 H W"]]
 """Low image, references, scale; the answer at that scale."""
@@ -42,10 +41,21 @@ class PictureUpscaler:
         *,
         scales: tuple[int, ...] = (SCALE,),
         max_references: int | None = NUM_REFERENCES,
+        texel_bytes: tuple[int, int] = (2400, 54),
     ) -> None:
-        """Take a network, what asks it about one image, and how many references it may be given."""
+        """Take a network, and what asks it about one image.
+
+        Args:
+            network: for inference.
+            restore: asks it.
+            name: as reports call it.
+            scales: that it can do.
+            max_references: that it may be given.
+            texel_bytes: working memory per high texel, and what each reference adds to it.
+        """
         self.network, self.restore, self.name = network.eval(), restore, name
         self.scales, self.max_references = scales, max_references
+        self.texel_bytes = texel_bytes
 
     def fitted(
         self, samples: Iterable[tuple[Float32[Tensor, "1 3 h w"], WarpedReferences]], scale: int
@@ -55,7 +65,8 @@ class PictureUpscaler:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile."""
-        return BYTES_PER_TEXEL + 54 * num_references
+        base, each = self.texel_bytes
+        return base + each * num_references
 
     @torch.inference_mode()
     def __call__(
@@ -64,7 +75,10 @@ class PictureUpscaler:
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
     ) -> Upscaled:
-        """Super-resolve a batch of tiles; cropped references serve all of them."""
+        """Super-resolve a batch of tiles; cropped references serve all of them.
+
+        How much of the answer cropped references decided is not known: their evidence is 0.
+        """
         warped = None if isinstance(references, CroppedReferences) else references
         aligned = align(low, warped, scale)
         answers: list[Tensor] = []

@@ -99,21 +99,28 @@ class Rrsr(nn.Module):
         high = self.restoration(padded, self.align(padded[0], references))
         return high[0, :, : height * SCALE, : width * SCALE]
 
-    @torch.no_grad()
     def align(self, low: Float32[Tensor, "3 h w"], references: Sequence[Tensor]) -> Aligned:
-        """Match a low image with references, laid out one below the other on one sheet."""
+        """Match a low image with references, laid out one below the other on one sheet.
+
+        Gradients pass through what the sheet holds, not through the choice.
+        """
         known = [extended(one) for one in references] or [torch.zeros(3, 12, 12, device=low.device)]
         sheet = _sheet(known)
+        with torch.no_grad():
+            flow = self._flow(low, known, sheet.shape[2] // SCALE - REACH)
+        return Aligned(list(self.trunk(sheet[None])), flow[None])
+
+    def _flow(
+        self, low: Float32[Tensor, "3 h w"], known: list[Tensor], across: int
+    ) -> Float32[Tensor, "9 2 h w"]:
         query = functional.normalize(self.asking(enlarge(low[None], SCALE)), dim=1)[0]
-        running = RunningMatch(query)
-        across, top = sheet.shape[2] // SCALE - REACH, 0
+        running, top = RunningMatch(query), 0
         for one in known:
             keys = functional.normalize(self.known(one[None]), dim=1)[0]
             running.look_at(keys, first=top * across, across=across)
             top += keys.shape[1]
         patch = running.found().patch[0]
-        found = torch.stack([patch // across, patch % across]).float()
-        return Aligned(list(self.trunk(sheet[None])), flow_of_taps(found)[None])
+        return flow_of_taps(torch.stack([patch // across, patch % across]).float())
 
 
 def _sheet(pictures: Sequence[Float32[Tensor, "3 _ _"]]) -> Float32[Tensor, "3 h w"]:

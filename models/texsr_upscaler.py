@@ -103,7 +103,7 @@ class TexsrUpscaler:
         Args:
             low: sRGB-encoded, [0, 1].
             references: None or k = 0: the single-image answer. Photos that are not warped are
-                matched with a single tile.
+                matched with each tile.
             scale: one of `scales`.
         """
         if isinstance(references, CroppedReferences):
@@ -123,7 +123,10 @@ class TexsrUpscaler:
         def features(image: Tensor) -> Tensor:
             return self.network.halfway(image, enlarge_faithfully(image, native))
 
-        return match_photos(low, photos, features, scale) if photos else None
+        if not photos:
+            return None
+        tiles = [match_photos(one[None], photos, features, scale) for one in low]
+        return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""

@@ -66,33 +66,37 @@ class Carried:
         """
         self.add(self._wanted(patch, reference.width - REACH), reference)
 
-    def add(self, wanted: Wanted, reference: Sites) -> None:
-        """Add some sites of a reference; only windows that hold one are looked at."""
-        self.counts.index_add_(0, wanted.place, torch.ones_like(wanted.place).to(self.counts))
+    def add(self, wanted: Sequence[Wanted], reference: Sites) -> None:
+        """Add some sites of a reference; only windows that hold one are looked at.
+
+        Args:
+            wanted: in each of them, a place is named once at most: sums are made in this order.
+            reference: where they are.
+        """
+        for some in wanted:
+            self.counts[some.place] += 1.0
         side = reference.window_sites
         for window in reference.windows(side, side):
-            inside = (wanted.row >= window.top) & (wanted.row < window.bottom)
-            inside &= (wanted.column >= window.left) & (wanted.column < window.right)
-            if not bool(inside.any()):
+            here = [_inside(some, window) for some in wanted]
+            if not any(len(some.place) for some in here):
                 continue
             across = window.right - window.left
-            here = (wanted.row[inside] - window.top) * across + wanted.column[inside] - window.left
             levels = reference.within(window)
             for level, (total, features) in enumerate(zip(self.sums, levels, strict=True)):
                 blocks = _blocks(features, 2 ** (len(levels) - 1 - level))
-                total.index_add_(1, wanted.place[inside], blocks.index_select(1, here))
+                for some in here:
+                    taken = blocks[:, some.row * across + some.column]
+                    total[:, some.place] = total[:, some.place] + taken
 
-    def _wanted(self, patch: Tensor, across: int) -> Wanted:
-        """Name, for each patch and each of its nine sites, where it comes from and goes to."""
+    def _wanted(self, patch: Tensor, across: int) -> list[Wanted]:
+        """Name, for each of nine sites of the patches, where it comes from and goes to."""
         y, x = torch.nonzero(patch >= 0, as_tuple=True)
-        matched = patch[y, x]
-        row, column = matched // across, matched % across
-        offsets = [(dy, dx) for dy in range(SIDE) for dx in range(SIDE)]
-        return Wanted(
-            torch.cat([row + dy for dy, _ in offsets]),
-            torch.cat([column + dx for _, dx in offsets]),
-            torch.cat([(y + dy) * self.width + x + dx for dy, dx in offsets]),
-        )
+        row, column = patch[y, x] // across, patch[y, x] % across
+        return [
+            Wanted(row + dy, column + dx, (y + dy) * self.width + x + dx)
+            for dy in range(SIDE)
+            for dx in range(SIDE)
+        ]
 
     def levels(self) -> list[Float32[Tensor, "c h w"]]:
         """Give the means, finest level first; 0 where nothing came."""
@@ -102,6 +106,15 @@ class Carried:
             mean = (total / self.counts.clamp_min(1.0)).view(-1, self.height, self.width)
             found.append(functional.pixel_shuffle(mean, block))
         return found
+
+
+def _inside(wanted: Wanted, window: Window) -> Wanted:
+    """Give those sites that lie in a window, counted from its corner."""
+    inside = (wanted.row >= window.top) & (wanted.row < window.bottom)
+    inside &= (wanted.column >= window.left) & (wanted.column < window.right)
+    return Wanted(
+        wanted.row[inside] - window.top, wanted.column[inside] - window.left, wanted.place[inside]
+    )
 
 
 def _blocks(features: Float32[Tensor, "c h w"], side: int) -> Float32[Tensor, "m n"]:

@@ -44,6 +44,10 @@ class Cropped:
 
     photos: list[Float32[Tensor, "3 _ _"]]
 
+    def to(self, device: str) -> "Cropped":
+        """The same on another device."""
+        return Cropped(photos=[photo.to(device) for photo in self.photos])
+
 
 def stack(references: list[Reference], trust: list[float]) -> Warped | None:
     """Put the references of one tile together; None where there are none."""

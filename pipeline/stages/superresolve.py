@@ -106,7 +106,7 @@ def superresolve(
     Returns:
         Colour in [0, 1], confidence, evidence, on the CPU.
     """
-    moved = references.to(device) if isinstance(references, Warped) else references
+    moved = None if references is None else references.to(device)
     upscaled = upscaler(low[None].to(device), moved, scale)
     color = upscaled.high[0].clamp(0.0, 1.0)
     assert bool(torch.isfinite(color).all()), f"{upscaler.name} gave numbers that are not finite"

@@ -125,10 +125,11 @@ def test_the_truth_as_a_reference_is_worth_five_decibels():
     truth = torch.stack([picture(seed, 32, 32) for seed in range(5)])
     low = reduce(truth, 4)
     found = [
-        network.attend(one, [high], Parts()).levels for one, high in zip(low, truth, strict=True)
+        network.requires_grad_(False).attend(one, [high], Parts()).levels
+        for one, high in zip(low, truth, strict=True)
     ]
     swapped = [torch.stack(level) for level in zip(*found, strict=True)]
-    optimiser = torch.optim.Adam(network.generator.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(network.generator.requires_grad_(True).parameters(), 3e-3)
 
     def error(which: slice, given: list[Tensor]) -> Tensor:
         high = network.generator(low[which], [level[which] for level in given])
@@ -143,6 +144,46 @@ def test_the_truth_as_a_reference_is_worth_five_decibels():
         with_truth = error(slice(4, 5), swapped)
         without = error(slice(4, 5), [torch.zeros_like(level) for level in swapped])
     assert float(10 * torch.log10(without / with_truth)) > 5.0
+
+
+def test_references_get_gradients_and_the_choice_none(network):
+    reference = picture(1, 48, 40).requires_grad_(True)
+    network(picture(0, 8, 7), [reference], Parts(of_references=4)).square().mean().backward()
+    assert float(reference.grad.abs().sum()) > 0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"of_references": 2}, {"of_input": 0}, {"vectors": 3}],
+    ids=lambda one: next(iter(one)),
+)
+def test_parts_that_cannot_be_cut_are_refused(network, parts):
+    with pytest.raises(ValueError, match=next(iter(parts))):
+        network.attend(picture(0, 8, 8), [picture(1, 48, 48)], Parts(**parts))
+
+
+def test_the_generator_is_the_table_of_the_supplement():
+    torch.manual_seed(0)
+    generator = Generator(SMALL).requires_grad_(False)
+    low = torch.rand(1, 3, 4, 5)
+    levels = [
+        torch.rand(1, count, 16 // by, 20 // by)
+        for count, by in zip(SMALL.trunk, (1, 2, 4), strict=True)
+    ]
+    leaky = torch.nn.functional.leaky_relu
+    x = leaky(generator.enter(2 * low - 1), 0.2)
+    blocks, last = generator.content
+    x = x + last(blocks(x))
+    for stage, level, larger in zip(
+        generator.stages, reversed(levels), (*generator.larger, None), strict=True
+    ):
+        blocks, last = stage.refine
+        x = x + last(blocks(leaky(stage.merge(torch.cat([x, level], 1)), 0.2)))
+        if larger is not None:
+            conv = larger[0]
+            x = leaky(torch.nn.functional.pixel_shuffle(conv(x), 2), 0.2)
+    expected = (torch.tanh(generator.leave(x)) + 1) / 2
+    torch.testing.assert_close(generator(low, levels), expected)
 
 
 def test_the_generator_answers_within_the_range_of_colour():

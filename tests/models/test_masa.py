@@ -83,6 +83,19 @@ def test_sites_find_themselves():
     assert torch.equal(found.column[inner], torch.arange(16, 32).expand(16, 16)[inner])
 
 
+def test_every_part_of_it_learns():
+    torch.manual_seed(0)
+    network = Masa(SMALL)
+    for parameter in network.decoder.adapt.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    reference = picture(1, 40, 48).requires_grad_(True)
+    network(picture(0, 9, 11), [reference]).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert float(parameter.grad.abs().sum()) > 0, name
+    assert float(reference.grad.abs().sum()) > 0
+
+
 def test_references_are_stacked_as_the_authors_do():
     one, other = picture(0, 333, 500), picture(1, 500, 334)
     made = stacked([one, other])

@@ -73,6 +73,15 @@ def test_any_size_goes_in_and_exactly_four_times_that_comes_out(network, size, p
     assert bool(torch.isfinite(found.high).all())
 
 
+def test_tiles_of_a_batch_are_matched_one_by_one(network):
+    low, photo = torch.rand(2, 3, 9, 8), torch.rand(3, 50, 60)
+    upscaler = TexsrUpscaler(network)
+    both = upscaler(low, Cropped(photo), SCALE).high
+    for index in range(2):
+        alone = upscaler(low[index : index + 1], Cropped(photo), SCALE).high
+        torch.testing.assert_close(both[index : index + 1], alone, atol=1e-5, rtol=1e-4)
+
+
 def test_no_photos_are_the_answer_by_the_tile_alone(network):
     low = torch.rand(1, 3, 12, 9)
     upscaler = TexsrUpscaler(network)

@@ -135,8 +135,11 @@ def test_it_learns_with_gradients_through_the_alignment():
     network = Rrsr(SMALL)
     truth = picture(0, 32, 32)
     low = torch.nn.functional.interpolate(truth[None], scale_factor=0.25, mode="bicubic")
-    aligned = network.align(low[0], [truth])
+    low = low.detach()
+    aligned = network.align(low[0], [truth.requires_grad_(True)])
     network.restoration(low, aligned).square().mean().backward()
     for step in network.restoration.scales[0]:
         assert float(step.aggregate.learned.weight.grad.abs().sum()) > 0
         assert float(step.choose.kernels.grad.abs().sum()) > 0
+    assert float(truth.grad.abs().sum()) > 0
+    assert all(weight.grad is None for weight in network.asking.parameters())
