@@ -18,11 +18,8 @@ matched without the table of likenesses (`matching`), and gathered (`transfer`):
 neither on their size nor on their number.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from itertools import pairwise
 from typing import NamedTuple, final
 
 import torch
@@ -31,8 +28,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
-from texsr.models.looking import LEAST_SITES, SITE_PX, Looked, extended
+from texsr.models.looking import Looked
 from texsr.models.matching import LEAST_NORM, REACH, RunningMatch
+from texsr.models.parts import Choice, Parts, cut, parts_of, times
 from texsr.models.resample import enlarge, reduce
 from texsr.models.transfer import Carried
 from texsr.models.vgg import WIDTHS, VggTrunk
@@ -40,13 +38,6 @@ from texsr.models.vgg import WIDTHS, VggTrunk
 SCALE = 4
 SLOPE = 0.2  # of LeakyReLU, as SRNTT's
 KEY_WINDOW = 34, 130  # sites: keys are made in windows of so many, which share two
-
-
-class Choice(Enum):
-    """How one match is chosen of those in all parts of all references."""
-
-    LEVELS = auto()  # part by part, then by REFATT: as published
-    RUNNING = auto()  # the most similar patch of all: cheaper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +54,6 @@ class AmrsrConfig:
     """Channels of the features, finest first."""
     over_base: bool = False
     """Add to the bicubic enlargement instead of making colour anew: not as published."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """How inputs are cut up for attention."""
-
-    of_references: int = 1
-    """N_R: of each reference; 1, 4, 16, ..."""
-    of_input: int = 1
-    """N_I: of the low image; 1, 4, 16, ..."""
-    vectors: int = 1
-    """N_C: groups of channels that choose for themselves."""
-    choice: Choice = Choice.LEVELS
-
-    def __post_init__(self) -> None:
-        for name in ("of_references", "of_input"):
-            count = getattr(self, name)
-            if count < 1 or math.isqrt(count) ** 2 != count:
-                raise ValueError(f"{name}: found {count}; expected 1, 4, 9, 16, ...")
 
 
 class Swapped(NamedTuple):
@@ -139,7 +111,7 @@ class Amrsr(nn.Module):
             whole.weight[rows, columns] = part.weight
             for level, found in zip(whole.levels, part.levels, strict=True):
                 block = level.shape[1] // query.shape[1]
-                level[:, _times(rows, block), _times(columns, block)] = found
+                level[:, times(rows, block), times(columns, block)] = found
         height, width = low.shape[1:]  # the query may have been extended to be as large as a patch
         blocks = [level.shape[1] // query.shape[1] for level in whole.levels]
         levels = [
@@ -159,11 +131,13 @@ class Amrsr(nn.Module):
         if not references:
             return self._nothing(query)
         if parts.choice is Choice.RUNNING:
-            return self._most_similar(query, [p for one in references for p in _parts(one, parts)])
+            return self._most_similar(
+                query, [p for one in references for p in parts_of(one, parts)]
+            )
         of_references = (
             _best(
                 query,
-                (self._most_similar(query, [part]) for part in _parts(reference, parts)),
+                (self._most_similar(query, [part]) for part in parts_of(reference, parts)),
                 parts.vectors,
             )
             for reference in references
@@ -231,33 +205,6 @@ def _spread(better: Bool[Tensor, "n h w"], like: Tensor) -> Bool[Tensor, "c H W"
     block = like.shape[1] // better.shape[1]
     better = better.repeat_interleave(like.shape[0] // better.shape[0], 0)
     return better.repeat_interleave(block, 1).repeat_interleave(block, 2)
-
-
-def cut(height: int, width: int, count: int) -> Iterator[tuple[slice, slice]]:
-    """Cut sites into `count` parts as equal as can be, but none smaller than a patch."""
-    edges = [
-        [round(step * size / num) for step in range(num + 1)]
-        for size, num in (
-            (size, max(1, min(math.isqrt(count), size // LEAST_SITES))) for size in (height, width)
-        )
-    ]
-    for top, bottom in pairwise(edges[0]):
-        for left, right in pairwise(edges[1]):
-            yield slice(top, bottom), slice(left, right)
-
-
-def _parts(reference: Float32[Tensor, "3 h w"], parts: Parts) -> list[Tensor]:
-    """Cut a reference into parts of whole sites."""
-    reference = extended(reference)
-    sites = [side // SITE_PX for side in reference.shape[1:]]
-    return [
-        reference[:, _times(rows, SITE_PX), _times(columns, SITE_PX)]
-        for rows, columns in cut(sites[0], sites[1], parts.of_references)
-    ]
-
-
-def _times(part: slice, block: int) -> slice:
-    return slice(part.start * block, part.stop * block)
 
 
 @final

@@ -25,9 +25,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.amrsr import Amrsr, AmrsrConfig, Choice, Parts
+from texsr.models.amrsr import Amrsr, AmrsrConfig
 from texsr.models.masa import Masa, MasaConfig, stacked
 from texsr.models.matching import match
+from texsr.models.parts import Choice, Parts
 from texsr.models.resample import reduce
 
 SCENE = CAPTURES.parent / "benchmarks" / "CUFED5_sample" / "test"

@@ -8,17 +8,14 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracles import amrsr as oracle
+from tests.pictures import picture
 from texsr.models import amrsr, looking
-from texsr.models.amrsr import Amrsr, AmrsrConfig, Choice, Generator, Parts, cut
+from texsr.models.amrsr import Amrsr, AmrsrConfig, Generator
+from texsr.models.parts import Choice, Parts, cut
 from texsr.models.resample import reduce
 from texsr.models.vgg import VggTrunk
 
 SMALL = AmrsrConfig(width=8, content_blocks=1, fusion_blocks=(1, 1, 1), trunk=(4, 8, 8))
-
-
-def picture(seed: int, height: int, width: int) -> Tensor:
-    rng = torch.Generator().manual_seed(seed)
-    return torch.rand(3, height, width, generator=rng)
 
 
 def telling(network: Amrsr) -> Amrsr:

@@ -2,20 +2,15 @@
 
 import pytest
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracles import masa as oracle
+from tests.pictures import picture
 from texsr.models import looking
 from texsr.models.coarse_to_fine import find
 from texsr.models.masa import Masa, MasaConfig, Sam, stacked
 
 SMALL = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=(1, 1, 1))
-
-
-def picture(seed: int, height: int, width: int) -> Tensor:
-    rng = torch.Generator().manual_seed(seed)
-    return torch.rand(3, height, width, generator=rng)
 
 
 @pytest.fixture

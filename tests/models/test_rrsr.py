@@ -2,20 +2,19 @@
 
 import pytest
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracles import rrsr as oracle
-from texsr.models import rrsr
+from tests.pictures import picture
+from texsr.models import deformable
+from texsr.models.deformable import DynamicAggregation, sampled
 from texsr.models.resample import enlarge
 from texsr.models.rrsr import (
     Aligned,
-    DynamicAggregation,
     ReferenceAware,
     Rrsr,
     RrsrConfig,
     flow_of_taps,
-    sampled,
 )
 
 SMALL = RrsrConfig(
@@ -27,11 +26,6 @@ SMALL = RrsrConfig(
     experts=3,
     groups=4,
 )
-
-
-def picture(seed: int, height: int, width: int) -> Tensor:
-    rng = torch.Generator().manual_seed(seed)
-    return torch.rand(3, height, width, generator=rng)
 
 
 @pytest.fixture
@@ -64,7 +58,7 @@ def test_matches_are_those_of_comparing_all_with_all(network):
 
 
 def test_deformable_convolution_is_the_one_written_out(monkeypatch):
-    monkeypatch.setattr(rrsr, "ROWS", 2)
+    monkeypatch.setattr(deformable, "ROWS", 2)
     rng = torch.Generator().manual_seed(0)
     module = DynamicAggregation(8, 4).requires_grad_(False)
     for parameter in module.parameters():

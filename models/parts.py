@@ -1,0 +1,66 @@
+"""Inputs cut into parts for attention, as AMRSR does it (see `amrsr`)."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import pairwise
+
+from jaxtyping import Float32
+from torch import Tensor
+
+from texsr.models.looking import LEAST_SITES, SITE_PX, extended
+
+
+class Choice(Enum):
+    """How one match is chosen of those in all parts of all references."""
+
+    LEVELS = auto()  # part by part, then by REFATT: as published
+    RUNNING = auto()  # the most similar patch of all: cheaper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """How inputs are cut up for attention."""
+
+    of_references: int = 1
+    """N_R: of each reference; 1, 4, 16, ..."""
+    of_input: int = 1
+    """N_I: of the low image; 1, 4, 16, ..."""
+    vectors: int = 1
+    """N_C: groups of channels that choose for themselves."""
+    choice: Choice = Choice.LEVELS
+
+    def __post_init__(self) -> None:
+        for name in ("of_references", "of_input"):
+            count = getattr(self, name)
+            if count < 1 or math.isqrt(count) ** 2 != count:
+                raise ValueError(f"{name}: found {count}; expected 1, 4, 9, 16, ...")
+
+
+def cut(height: int, width: int, count: int) -> Iterator[tuple[slice, slice]]:
+    """Cut sites into `count` parts as equal as can be, but none smaller than a patch."""
+    edges = [
+        [round(step * size / num) for step in range(num + 1)]
+        for size, num in (
+            (size, max(1, min(math.isqrt(count), size // LEAST_SITES))) for size in (height, width)
+        )
+    ]
+    for top, bottom in pairwise(edges[0]):
+        for left, right in pairwise(edges[1]):
+            yield slice(top, bottom), slice(left, right)
+
+
+def parts_of(reference: Float32[Tensor, "3 h w"], parts: Parts) -> list[Tensor]:
+    """Cut a reference into parts of whole sites."""
+    reference = extended(reference)
+    sites = [side // SITE_PX for side in reference.shape[1:]]
+    return [
+        reference[:, times(rows, SITE_PX), times(columns, SITE_PX)]
+        for rows, columns in cut(sites[0], sites[1], parts.of_references)
+    ]
+
+
+def times(part: slice, block: int) -> slice:
+    """Give a part of sites as one of texels, so many to a site."""
+    return slice(part.start * block, part.stop * block)
