@@ -97,12 +97,21 @@ def texture_maps(
         float,
         typer.Option(min=0.0, max=1.0, help="Share of a tile that has to lie inside the mask."),
     ] = 0.25,
+    as_photographed: Annotated[
+        bool,
+        typer.Option(
+            "--as-photographed",
+            help="Leave crops as the photos have them. [default: turned and scaled as the tile is]",
+        ),
+    ] = False,
     licence: Licence = "not stated",
     json: options.Json = False,
 ) -> None:
     """Cut atlases with a known answer into low and true tiles with crops of the photos.
 
     In the manner of GEMAP and HUMAP: 64 x 64 low texels, their truth, a mask, up to 8 references.
+    Each is turned and scaled until it stands as the tile does; where in the tile it belongs,
+    perspective and curvature stay for a network to find.
 
     Examples:
 
@@ -118,6 +127,7 @@ def texture_maps(
             low_tile_tx=tile_size,
             min_mask_share=min_share,
             max_references=references,
+            turned=not as_photographed,
             licence=licence,
         )
         with ProgressBars() as progress:
@@ -126,7 +136,8 @@ def texture_maps(
         num_references = sum(len(tile.references) for tile in tiles)
         text = (
             f"{made.root}: {_count(len(tiles), 'tile')} of {_count(len(made.maps), 'map')} at "
-            f"x{made.scale}, references each: {num_references / max(len(tiles), 1):.1f}"
+            f"x{made.scale}, references each: {num_references / max(len(tiles), 1):.1f}, "
+            + ("turned" if made.turned else "as photographed")
             + _validation_note(made.validation_only)
         )
         facts = {
@@ -135,6 +146,7 @@ def texture_maps(
             "scale": made.scale,
             "licence": made.licence,
             "validation_only": made.validation_only,
+            "turned": made.turned,
             "num_tiles": len(tiles),
             "num_references": num_references,
             "maps": {one.name: len(one.tiles) for one in made.maps},

@@ -35,7 +35,7 @@ def texture_map_dataset(
     Args:
         roots: folders with capture/ and truth/; each gives one map, named after it.
         out: made; it must not exist or be empty. In the end it is whole or absent.
-        settings: size of tiles, number of references.
+        settings: size of tiles, number of references, and how they stand.
         progress: told stage, done and total.
 
     Raises:
@@ -64,6 +64,7 @@ def texture_map_dataset(
             scale=scales[0],
             licence=settings.licence,
             validation_only=any(map(for_validation_only, roots)),
+            turned=settings.turned,
             maps=tuple(maps),
         )
         folders.write_texture_manifest(whole, part)

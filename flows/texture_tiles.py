@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+from torch import Tensor
 
 from texsr.flows.scene import Scene
 from texsr.pipeline.camera import Camera
@@ -17,14 +18,16 @@ from texsr.pipeline.dataset import Rgb, TextureMapSettings, TilePixels
 from texsr.pipeline.pyramid import PhotoPyramid
 from texsr.pipeline.stages.load import load_photo
 from texsr.pipeline.stages.rasterize import rasterize
-from texsr.pipeline.stages.reference import crop
+from texsr.pipeline.stages.reference import box_around, crop, turned_crop
 from texsr.pipeline.stages.visibility import SurfacePoints, footprints, look
 from texsr.pipeline.tile import Region, plan_tiles
+from texsr.pipeline.turn import fit_turn
 
 MIN_SHOWS = 0.02  # of a tile's charted texels that a crop has to show
 MIN_CROP_PX = 16
 WORTH_AGAIN = 0.5  # what showing a texel once more is worth, each time
 WINDOW_SLACK, WINDOW_SLACK_PX = 0.25, 8  # around what is seen: more than a crop takes
+MOST_TILES = 2  # sides of a tile that a side of a turned crop has at most
 PHOTO_BYTES = 256 << 20
 
 
@@ -106,9 +109,20 @@ class TileCutter:
         num_points = len(points.position)
         usable = partial(self._unmasked, fewest=MIN_SHOWS * num_points)
         most = self.settings.max_references
+        texel = self._texels(points)
         for sight in choose_sights(self._sights(points), num_points, most, usable):
-            color = self._crop(sight, points.position[sight.point])
-            yield sight.view_index, len(sight.point) / num_points, color
+            if self.settings.turned:
+                color = self._turned(sight, texel[sight.point])
+            else:
+                color = self._as_photographed(sight, points.position[sight.point])
+            stored = to_integer(color.permute(1, 2, 0).contiguous().numpy(), np.dtype(np.uint8))
+            yield sight.view_index, len(sight.point) / num_points, stored
+
+    def _texels(self, points: SurfacePoints) -> Float64[np.ndarray, "n 2"]:
+        """Where points lie on the truth; (x, y)."""
+        row, column = np.nonzero(points.texels.covered)
+        region = points.texels.region
+        return (np.stack([column + region.x, row + region.y], axis=1) + 0.5) * self.scale
 
     def _sights(self, points: SurfacePoints) -> list[ChartSight]:
         """Find what each view sees of each chart of a tile; photos and masks are not looked at."""
@@ -144,17 +158,31 @@ class TileCutter:
             view_index=sight.view_index, point=sight.point[keep], px=px, value=sight.value[keep]
         )
 
-    def _crop(
+    def _as_photographed(
         self, sight: ChartSight, position: Float64[np.ndarray, "n 3"]
-    ) -> UInt8[np.ndarray, "_ _ 3"]:
+    ) -> Float32[Tensor, "3 _ _"]:
         """Cut a crop; only its surroundings are turned into floats, not the whole photo."""
-        photo, camera = self._photo(sight.view_index), self.scene.cameras[sight.view_index]
+        camera = self.scene.cameras[sight.view_index]
         window = _window(sight.px, camera)
-        near = Photo(color=photo.color[window.slices], valid=photo.valid[window.slices])
+        near = self._within(sight.view_index, window)
         color = torch.from_numpy(np.array(near.color)).permute(2, 0, 1).float() / 255.0
         cropped = camera.cropped(x=window.x, y=window.y, width=window.width, height=window.height)
-        cut = crop(cropped, PhotoPyramid(near), position, color)
-        return to_integer(cut.permute(1, 2, 0).contiguous().numpy(), np.dtype(np.uint8))
+        return crop(cropped, PhotoPyramid(near), position, color)
+
+    def _turned(
+        self, sight: ChartSight, texel: Float64[np.ndarray, "n 2"]
+    ) -> Float32[Tensor, "3 _ _"]:
+        """Cut a crop that stands as the tile does, a pixel a texel of the truth."""
+        turn = fit_turn(sight.px, texel)
+        most_tx = MOST_TILES * self.settings.low_tile_tx * self.scale
+        box = box_around(turn.applied(sight.px), most_tx)
+        window = _window(turn.undone(box.corners), self.scene.cameras[sight.view_index])
+        near = PhotoPyramid(self._within(sight.view_index, window))
+        return turned_crop(near, turn.counted_from(window.x, window.y), box)
+
+    def _within(self, view_index: int, window: Region) -> Photo:
+        photo = self._photo(view_index)
+        return Photo(color=photo.color[window.slices], valid=photo.valid[window.slices])
 
 
 def choose_sights(

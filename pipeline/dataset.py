@@ -35,6 +35,9 @@ class TextureMapSettings:
     """Share of a tile's truth texels that have to lie inside the mask."""
     max_references: int = MAX_REFERENCES
     """Crops of photos a tile gets at most."""
+    turned: bool = True
+    """Turn crops until they stand as their tile does, at its truth's scale; else they stay as
+    photographed."""
     licence: str = "not stated"
     """Under which terms the pictures may be used; kept in the manifest."""
 
@@ -96,6 +99,7 @@ class TextureMapSet:
     scale: int  # truth texels per low texel and axis
     licence: str
     validation_only: bool  # made from captures that nothing may be trained on
+    turned: bool  # crops stand as their tiles do, a pixel a truth texel; else as photographed
     maps: tuple[TextureMap, ...]
 
     @property

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Float64
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
@@ -22,6 +25,14 @@ class Region:
     def area(self) -> int:
         """Number of texels."""
         return self.width * self.height
+
+    @property
+    def corners(self) -> Float64[np.ndarray, "4 2"]:
+        """Its outer corners, (x, y)."""
+        right, bottom = self.x + self.width, self.y + self.height
+        return np.array(
+            [[self.x, self.y], [right, self.y], [right, bottom], [self.x, bottom]], np.float64
+        )
 
     def grown(self, margin_tx: int) -> "Region":
         """The region with `margin_tx` more texels on every side."""

@@ -108,6 +108,14 @@ def look_at(
     return Camera(K=K, cam_from_world=cam_from_world, width_px=size_px, height_px=size_px)
 
 
+def rolled(camera: Camera, angle_rad: float) -> Camera:
+    """The same camera, turned about the way it looks."""
+    turn = np.eye(4)
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    turn[:2, :2] = [[cos, -sin], [sin, cos]]
+    return replace(camera, cam_from_world=turn @ camera.cam_from_world)
+
+
 def make_surface(
     shape: Shape, *, subdivisions: int = 1, num_columns: int | None = None
 ) -> tuple[Mesh, Charts]:

@@ -11,9 +11,10 @@ ROOT/
     tiles/TILE/ref_1.png ...          up to 8 crops of photos that show them, what shows most first
 
 The manifest holds `format`, `version`, `scale`, `licence`, `validation_only` (true: nothing may be
-trained on it), and for each map `name`, `source` and `tiles`; for each tile `name`, `box` (x, y,
-width, height in truth texels, from the upper-left corner), `mask_share` and `references`, each with
-the photo's name (`view`) and the share of the tile's charted texels that it `shows`.
+trained on it), `turned` (true: crops stand as their tiles do, a pixel a truth texel; false or not
+there: as photographed), and for each map `name`, `source` and `tiles`; for each tile `name`, `box`
+(x, y, width, height in truth texels, from the upper-left corner), `mask_share` and `references`,
+each with the photo's name (`view`) and the share of the tile's charted texels that it `shows`.
 """
 
 import json
@@ -78,6 +79,7 @@ def write_texture_manifest(made: TextureMapSet, folder: Path) -> None:
         "scale": made.scale,
         "licence": made.licence,
         "validation_only": made.validation_only,
+        "turned": made.turned,
         "maps": [
             {"name": one.name, "source": one.source, "tiles": [_told(tile) for tile in one.tiles]}
             for one in made.maps
@@ -121,6 +123,7 @@ def read_texture_maps(root: Path) -> TextureMapSet:
         scale=scale,
         licence=document["licence"].text(),
         validation_only=document.flag_of("validation_only"),
+        turned=document.flag_of("turned"),
         maps=maps,
     )
 

@@ -1,4 +1,7 @@
-"""A photo brought to a tile: warped into its texels, or cropped around what it shows of it."""
+"""A photo brought to a tile: warped into its texels, or cropped around what it shows of it.
+
+Crops are as photographed, or turned until they stand as the tile does.
+"""
 
 from dataclasses import dataclass
 
@@ -12,6 +15,8 @@ from texsr.pipeline.camera import Camera
 from texsr.pipeline.fit import ViewFit
 from texsr.pipeline.pyramid import PhotoPyramid
 from texsr.pipeline.references import Reference
+from texsr.pipeline.tile import Region
+from texsr.pipeline.turn import Turn
 
 MIN_WEIGHT = 1e-3  # below this a view says nothing
 CROP_MARGIN = 0.1  # of the longer side of what is seen
@@ -149,13 +154,57 @@ def crop(
         color: the photo's pixels.
     """
     px, _ = camera.project(position)
-    low, high = px.min(axis=0), px.max(axis=0)
+    frame = Region(x=0, y=0, width=camera.width_px, height=camera.height_px)
+    rows, columns = box_around(px).intersected(frame).slices
+    cut = color[:, rows, columns].clone()
+    return _without_invalid(cut, torch.from_numpy(photo.valid[rows, columns]))
+
+
+def turned_crop(photo: PhotoPyramid, turn: Turn, box: Region) -> Float32[Tensor, "3 h w"]:
+    """Resample a photo so that it stands as the tile does: one pixel of the crop is one texel.
+
+    Perspective and curvature stay in. A photo finer than the texels is averaged first.
+
+    Args:
+        photo: its pixels; invalid ones, and what lies outside, become the mean colour.
+        turn: from the photo's pixels to texels.
+        box: the texels wanted; any part of the plane.
+    """
+    rows, columns = np.mgrid[0 : box.height, 0 : box.width]
+    corner = np.array([box.x + 0.5, box.y + 0.5])
+    px = turn.undone(np.stack([columns.ravel(), rows.ravel()], axis=1) + corner)
+    finer = torch.full((box.area,), 1.0 / turn.tx_per_px)
+    color = photo.sample(torch.from_numpy(px.astype(np.float32)), finer).clamp(0.0, 1.0)
+    height, width = photo.valid.shape
+    x, y = np.floor(px).astype(np.int64).T
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    valid = np.zeros(box.area, bool)
+    valid[inside] = photo.valid[y[inside], x[inside]]
+    shape = box.height, box.width
+    return _without_invalid(color.reshape(3, *shape), torch.from_numpy(valid.reshape(shape)))
+
+
+def box_around(points: Float64[np.ndarray, "n 2"], most: int | None = None) -> Region:
+    """Give the box that a crop takes of some points: a tenth of its longer side more around.
+
+    Args:
+        points: (x, y).
+        most: no side is longer; what is cut off lies farthest from the middle. None: no limit.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = CROP_MARGIN * float((high - low).max()) + 2.0
-    left, top = np.maximum(np.floor(low - margin), 0).astype(int)
-    right = int(min(np.ceil(high[0] + margin), camera.width_px))
-    bottom = int(min(np.ceil(high[1] + margin), camera.height_px))
-    cut = color[:, top:bottom, left:right].clone()
-    invalid = ~torch.from_numpy(photo.valid[top:bottom, left:right])
-    if bool(invalid.any()) and not bool(invalid.all()):
-        cut[:, invalid] = cut[:, ~invalid].mean(dim=1, keepdim=True)
-    return cut
+    start, end = np.floor(low - margin).astype(int), np.ceil(high + margin).astype(int)
+    size = end - start
+    if most is not None:
+        start = start + np.maximum(size - most, 0) // 2
+        size = np.minimum(size, most)
+    return Region(x=int(start[0]), y=int(start[1]), width=int(size[0]), height=int(size[1]))
+
+
+def _without_invalid(
+    color: Float32[Tensor, "3 h w"], valid: Bool[Tensor, "h w"]
+) -> Float32[Tensor, "3 h w"]:
+    """Give invalid pixels the mean colour of the others."""
+    if bool(valid.all()) or not bool(valid.any()):
+        return color
+    return torch.where(valid, color, color[:, valid].mean(dim=1)[:, None, None])

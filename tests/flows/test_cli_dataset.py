@@ -99,6 +99,12 @@ def test_what_own_makes_can_be_cut_into_texture_maps(capture, tmp_path):
     assert max(counts) <= 2
     said = call("texture-maps", tmp_path / "own", "--out", tmp_path / "more", "--tile-size", 16)
     assert "4 tiles of 1 map at x4" in said.stdout
+    assert "turned" in said.stdout
+    assert facts["turned"] is read.turned is True
+    raw = answer(
+        "texture-maps", tmp_path / "own", "--out", tmp_path / "raw", "--as-photographed", *words[2:]
+    )
+    assert raw["turned"] is read_texture_maps(tmp_path / "raw").turned is False
 
 
 def test_help_shows_examples():

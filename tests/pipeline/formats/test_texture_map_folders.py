@@ -1,6 +1,7 @@
 """Texture-map folders come back as they were written; what does not fit the manifest is told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,9 @@ def expected(root: Path) -> TextureMapSet:
         mask=root / "vase" / "mask.png",
         tiles=(tile,),
     )
-    return TextureMapSet(root=root, scale=4, licence="CC0-1.0", validation_only=True, maps=(one,))
+    return TextureMapSet(
+        root=root, scale=4, licence="CC0-1.0", validation_only=True, turned=True, maps=(one,)
+    )
 
 
 def test_a_set_comes_back_as_it_was_written(root, pixels):
@@ -96,6 +99,11 @@ def edit(root: Path, change) -> None:
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
+
+
+def test_sets_made_before_crops_were_turned_say_so(root):
+    edit(root, lambda d: d.pop("turned"))
+    assert read_texture_maps(root) == replace(expected(root), turned=False)
 
 
 def tile_of(document: dict) -> dict:
