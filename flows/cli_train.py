@@ -10,9 +10,9 @@ from texsr.flows.console import DONE, FAILED, answering
 from texsr.flows.training_bars import TrainingBars, said_losses
 
 if TYPE_CHECKING:
+    from texsr.flows.training_presets import Config
     from texsr.flows.training_run import TrainOutcome
     from texsr.flows.training_settings import TrainJob
-    from texsr.models.texsr import TexsrConfig
 
 Places = list[Path] | None
 
@@ -33,13 +33,24 @@ def train(
     captures: Annotated[
         Places, typer.Option(metavar="DIR", help="Folders with capture/ and truth/.")
     ] = None,
+    sets: Annotated[
+        Places,
+        typer.Option(
+            metavar="DIR",
+            help="Texture maps, or folders of pictures with references; not for fast and quality.",
+        ),
+    ] = None,
     validate: Annotated[
         Places,
         typer.Option(metavar="DIR", help="The same, to measure on: they choose best.safetensors."),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(metavar="fast|quality", help="Size of the network. [default: fast]"),
+        typer.Option(
+            metavar="NAME",
+            help="fast, quality; amrsr, masa, rrsr, ciaosr as published, or with -seed: small. "
+            "[default: fast]",
+        ),
     ] = None,
     scale: Annotated[
         list[int] | None,
@@ -66,7 +77,8 @@ def train(
     lessons: Annotated[
         int,
         typer.Option(
-            metavar="STEPS", help="First steps: the trunk learns the teacher's blocks one by one."
+            metavar="STEPS",
+            help="First steps: learn a teacher's blocks, or to match as VGG19 does.",
         ),
     ] = 0,
     reciprocal: Annotated[
@@ -93,7 +105,7 @@ def train(
     flow: options.Flow = False,
     json: options.Json = False,
 ) -> None:
-    """Train the default network; the same command again goes on where it was stopped.
+    """Train a network; the same command again goes on where it was stopped.
 
     Makes the tiles it lacks in DIR/packs first, then trains. DIR gets state.safetensors every few
     minutes and when it is stopped (Ctrl-C, --minutes), log.jsonl, loss.svg, pictures of validation
@@ -115,6 +127,9 @@ def train(
 
         texsr train --out runs/x2 --from fast.safetensors --scale 2 --scale 4 --packs runs/one/packs
 
+        texsr train --out runs/amrsr --preset amrsr-seed --sets maps --packs runs/one/packs
+        --crop 32 --vgg vgg.safetensors --lessons 200
+
         texsr train --out runs/looks --from runs/one/best.safetensors --packs runs/one/packs
         --visual --vgg vgg.safetensors --steps 4000
     """
@@ -126,7 +141,7 @@ def train(
             Sitting,
             TrainJob,
         )
-        from texsr.models.training import TrainingSettings
+        from texsr.models.learner import TrainingSettings
         from texsr.models.visual import VisualSettings
 
         learning = TrainingSettings(
@@ -151,6 +166,7 @@ def train(
             pictures=tuple(pictures or ()),
             packs=tuple(packs or ()),
             captures=tuple(captures or ()),
+            sets=tuple(sets or ()),
             validation=tuple(validate or ()),
             teacher=teacher,
             start=start,
@@ -163,13 +179,10 @@ def train(
         answer.give(outcome.as_json(), _text(outcome), code=code)
 
 
-def _config(
-    preset: str | None, scales: list[int] | None, start: Path | None
-) -> "TexsrConfig | None":
+def _config(preset: str | None, scales: list[int] | None, start: Path | None) -> "Config | None":
     """Give the size that is asked for; None: as the checkpoint started from has it."""
-    from dataclasses import replace
-
-    from texsr.flows.training_settings import PRESETS, Preset
+    from texsr.flows.training_learner import read_start
+    from texsr.flows.training_presets import PRESETS, Preset, with_scales
 
     if preset is not None or start is None:
         word = Preset.FAST if preset is None else options.choose("--preset", preset, Preset.FAST)
@@ -177,11 +190,9 @@ def _config(
     elif scales is None:
         return None
     else:
-        from texsr.flows.training_start import read_start
-        from texsr.models.texsr import TexsrConfig
-
-        config = TexsrConfig(**read_start(start).config)
-    return config if scales is None else replace(config, scales=tuple(sorted(set(scales))))
+        _, config = read_start(start)
+        assert config is not None
+    return with_scales(config, None if scales is None else tuple(sorted(set(scales))))
 
 
 def _rate(rate: float | None, start: Path | None, *, visual: bool) -> float:
@@ -218,7 +229,7 @@ def _text(outcome: "TrainOutcome") -> str:
             )
     lines = [head]
     if outcome.losses:
-        lines.append(f"error beside weights-free fusion: {said_losses(outcome.losses)}")
+        lines.append(f"error beside simple means: {said_losses(outcome.losses)}")
     for name, found in outcome.validation.items():
         told = ", ".join(f"{db:.2f} with {count}" for count, db in found.items())
         lines.append(f"{name}: PSNR-Y by references, dB: {told}")

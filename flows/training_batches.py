@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from texsr.flows.training_data import DETAIL_STEP, PX_MAP, Pack, read_pack
 from texsr.models.alignment import Measured, assemble
+from texsr.models.batches import Batch
 from texsr.models.consensus import register, with_concord
 from texsr.models.resample import enlarge_faithfully, reduce
-from texsr.models.training import Batch
 from texsr.pipeline.errors import CaptureError
 
 REFERENCE_COUNTS = (0, 1, 2, 3, 4, 6, 8)
@@ -60,6 +60,11 @@ class PackedTiles:
         one = self.packs[pack]
         return Pack(**{name: np.asarray(getattr(one, name)[index]) for name in Pack.__slots__})
 
+    @property
+    def least_side_tx(self) -> int:
+        """Of the smallest tiles, in low texels."""
+        return min(min(pack.low.shape[1:3]) for pack in self.packs)
+
     def draw(self, rng: np.random.Generator, *, size: int, side_tx: int) -> Batch:
         """Draw a batch of crops, all with the same number of references."""
         count = int(rng.choice(REFERENCE_COUNTS, p=COUNT_ODDS))
@@ -67,9 +72,13 @@ class PackedTiles:
 
     def crops(self, rng: np.random.Generator, *, size: int, count: int, side_tx: int) -> Batch:
         """Draw a batch of crops with so many references."""
-        tiles = [self.tile(int(rng.integers(len(self)))) for _ in range(size)]
+        tiles = [self.any_tile(rng) for _ in range(size)]
         crops = [cropped(tile, rng, count=count, side_tx=side_tx) for tile in tiles]
         return stack([crop if self._fits(crop) else halved(crop) for crop in crops])
+
+    def any_tile(self, rng: np.random.Generator) -> Pack:
+        """Draw a tile."""
+        return self.tile(int(rng.integers(len(self))))
 
     def _fits(self, crop: Pack) -> bool:
         return self.scale in (None, len(crop.truth) // len(crop.low))

@@ -5,28 +5,33 @@ ahead, side by side, without changing any.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, final
 
 import numpy as np
 
+from texsr.flows.picture_batches import SCALE, Examples, draw_pictures, resized_truth
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_settings import Recipe
-from texsr.models.training import Batch
+from texsr.models.batches import Batch, PictureBatch
 from texsr.pipeline.errors import SettingsError
 
 
 class Drawn(NamedTuple):
     """What a step learns from."""
 
-    batch: Batch
+    batch: Batch | PictureBatch
     scale: int
+
+
+Draw = Callable[[int], Drawn]
+"""Draws the batch of a step, the first of which is 0."""
 
 
 @final
 class Drawer:
-    """Draws the batch of a step from packed tiles."""
+    """Draws from packed tiles, for the default network. A `Draw`."""
 
     def __init__(self, pools: Mapping[int, PackedTiles], recipe: Recipe) -> None:
         """Take the tiles of every scale.
@@ -35,14 +40,7 @@ class Drawer:
             SettingsError: some are smaller than the crops.
         """
         self.pools, self.recipe = dict(sorted(pools.items())), recipe
-        least = min(min(p.low.shape[1:3]) for pool in pools.values() for p in pool.packs)
-        if least < recipe.side_tx:
-            raise SettingsError(
-                "--crop",
-                found=f"{recipe.side_tx} texels",
-                expected=f"at most {least}: the smallest of the packed tiles",
-                remedy=f"use --crop {least}, or leave packs of small tiles out",
-            )
+        _check_crop(recipe, min(pool.least_side_tx for pool in pools.values()))
 
     def __call__(self, step: int) -> Drawn:
         """Draw the batch of a step, the first of which is 0."""
@@ -58,7 +56,46 @@ class Drawer:
         return Drawn(pool.draw(rng, **wanted), scale)
 
 
-def ahead(draw: Callable[[int], Drawn], steps: range, *, workers: int) -> Iterator[Drawn]:
+@final
+class PictureDrawer:
+    """Draws for networks over pictures. A `Draw`."""
+
+    def __init__(self, sources: Sequence[Examples], recipe: Recipe, *, any_scale: bool) -> None:
+        """Take where crops come from.
+
+        Args:
+            sources: with equal odds.
+            recipe: its `single_every` is not used: one in seven batches has no references.
+            any_scale: truths are of any scale up to x4, and there are no references.
+
+        Raises:
+            SettingsError: some are smaller than the crops.
+        """
+        self.sources, self.recipe, self.any_scale = sources, recipe, any_scale
+        _check_crop(recipe, min(source.least_side_tx for source in sources))
+
+    def __call__(self, step: int) -> Drawn:
+        """Draw the batch of a step, the first of which is 0."""
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, step])
+        alone = self.any_scale or step < recipe.learning.lessons
+        batch = draw_pictures(
+            self.sources, rng, size=recipe.batch, side_tx=recipe.side_tx, alone=alone
+        )
+        return Drawn(resized_truth(batch, rng) if self.any_scale else batch, SCALE)
+
+
+def _check_crop(recipe: Recipe, least_tx: int) -> None:
+    if least_tx < recipe.side_tx:
+        raise SettingsError(
+            "--crop",
+            found=f"{recipe.side_tx} texels",
+            expected=f"at most {least_tx}: the smallest of the packed tiles",
+            remedy=f"use --crop {least_tx}, or leave packs of small tiles out",
+        )
+
+
+def ahead(draw: Draw, steps: range, *, workers: int) -> Iterator[Drawn]:
     """Draw the batches of some steps in order; `workers` threads draw the next ones meanwhile."""
     if workers == 0:
         yield from map(draw, steps)

@@ -8,9 +8,13 @@ from typing import Any
 
 from texsr.flows.handles import encode
 from texsr.flows.manifest import texsr_version
+from texsr.flows.training_presets import Config
 from texsr.flows.training_settings import TrainJob
 from texsr.flows.training_start import Ground
-from texsr.models.training import TrainingSettings
+from texsr.models.architectures import named_by
+from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.learner import TrainingSettings
+from texsr.models.texsr import TexsrConfig
 
 ABOUT = (
     "The default network of texsr: sharpens a tile of a texture atlas from any number of photos "
@@ -18,6 +22,15 @@ ABOUT = (
 )
 ABOUT_VISUAL = (
     "The default network of texsr, fine-tuned for looks: it may invent detail that no photo shows."
+)
+ABOUT_PICTURES = (
+    "{name} at the size below, by texsr: sharpens a picture or a tile of a texture atlas from "
+    "photos that nothing aligns with it."
+)
+ABOUT_ALONE = "{name} at the size below, by texsr: enlarges a picture to any size by itself."
+LIMITS_PICTURES = (
+    "Of the published network it has the architecture, not the weights, and a short training.",
+    "References are found where they lie at the tile's scale and turn, and show it sharply.",
 )
 LIMITS = (
     "Photos have to be calibrated to about half a low texel; what is further off is not found.",
@@ -51,12 +64,13 @@ def facts_of(
         validation: of these weights: `validation`, `mean` and `step`; None: there was none.
     """
     visual = job.recipe.visual is not None
+    about, limits = _described(ground.config)
     facts: dict[str, Any] = {
-        "about": ABOUT_VISUAL if visual else ABOUT,
+        "about": ABOUT_VISUAL if visual and about == ABOUT else about,
         "data": ground.data,
         "recipe": _recipe(job, ground, taken),
         "commit": ", then ".join(taken.commits),
-        "limits": [LIMIT_VISUAL, *LIMITS] if visual else list(LIMITS),
+        "limits": [LIMIT_VISUAL, *limits] if visual else list(limits),
         "may_invent": visual,
     }
     if validation is not None:
@@ -66,6 +80,17 @@ def facts_of(
         known = "1 validation capture" if len(captures) == 1 else f"{len(captures)} such captures"
         facts["headline"] = f"{validation['mean']:.2f} dB PSNR-Y in the mean over tiles of {known}"
     return facts
+
+
+def _described(config: Config) -> tuple[str, tuple[str, ...]]:
+    """Give a sentence on a network of a size, and its limits."""
+    match config:
+        case TexsrConfig():
+            return ABOUT, LIMITS
+        case CiaosrConfig():
+            return ABOUT_ALONE.format(name="CiaoSR"), LIMITS_PICTURES[:1]
+        case _:
+            return ABOUT_PICTURES.format(name=named_by(config).upper()), LIMITS_PICTURES
 
 
 def _recipe(job: TrainJob, ground: Ground, taken: Taken) -> dict[str, Any]:

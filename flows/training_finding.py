@@ -10,7 +10,6 @@ from texsr.flows.dataset_places import with_truth
 from texsr.flows.patch_data import PictureSettings
 from texsr.flows.training_data import CONTEXT_TX, PackSettings
 from texsr.flows.training_origins import is_for_validation
-from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import CaptureError, SettingsError
 from texsr.pipeline.formats.directory import MESH_SUFFIXES, find_mesh
 from texsr.pipeline.formats.images import image_header
@@ -100,7 +99,7 @@ def find_pictures(folder: Path, settings: PackSettings) -> list[Path]:
     return kept
 
 
-def known_scale(root: Path, config: TexsrConfig) -> int:
+def known_scale(root: Path, known: tuple[int, ...]) -> int:
     """Tell how much larger a truth is than its low atlas.
 
     Raises:
@@ -109,14 +108,14 @@ def known_scale(root: Path, config: TexsrConfig) -> int:
     capture_dir, truth = with_truth(root)
     atlas = load_capture(capture_dir).surface.atlases[0]
     header = image_header(truth / "atlas.png", where=truth / "atlas.png")
-    for scale in config.scales:
+    for scale in known:
         if (header.width_px, header.height_px) == (atlas.width_tx * scale, atlas.height_tx * scale):
             return scale
     raise SettingsError(
         root,
         found=f"a truth of {header.width_px} x {header.height_px} over "
         f"{atlas.width_tx} x {atlas.height_tx} texels",
-        expected=f"{' or '.join(map(str, config.scales))} times as many along both axes",
+        expected=f"{' or '.join(map(str, known))} times as many along both axes",
         remedy="leave it out, or train a network of that scale with --scale",
     )
 

@@ -38,7 +38,6 @@ from texsr.flows.training_finding import (
 from texsr.flows.training_leaks import check_unseen, uv_layout
 from texsr.flows.training_origins import Origin, origin_of, pack_note, write_origin
 from texsr.flows.training_settings import Material, Recipe
-from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.meshes import read_textured_mesh
@@ -100,14 +99,14 @@ def make_packs(
 
 
 def plan_packs(
-    material: Material, recipe: Recipe, config: TexsrConfig, scales: tuple[int, ...]
+    material: Material, recipe: Recipe, known: tuple[int, ...], scales: tuple[int, ...]
 ) -> Iterator[PlannedPack]:
     """Name the packs of scans, pictures and captures.
 
     Args:
         material: where they come from.
         recipe: how many, and of what size.
-        config: captures may be of any scale that it has.
+        known: the scales that captures may have.
         scales: at which scans and pictures are photographed.
 
     Raises:
@@ -133,7 +132,7 @@ def plan_packs(
         for name, folder in named_apart(material.pictures, lambda folder: folder.name).items():
             yield from _of_pictures(name, folder, settings, recipe)
     for name, root in named_apart(material.captures, lambda root: root.resolve().name).items():
-        yield _of_capture(name, root, recipe, config)
+        yield _of_capture(name, root, recipe, known)
 
 
 def _of_pictures(
@@ -157,9 +156,9 @@ def _of_pictures(
         )
 
 
-def _of_capture(name: str, root: Path, recipe: Recipe, config: TexsrConfig) -> PlannedPack:
+def _of_capture(name: str, root: Path, recipe: Recipe, known: tuple[int, ...]) -> PlannedPack:
     capture, truth = with_truth(root)
-    scale = known_scale(root, config)
+    scale = known_scale(root, known)
     settings = replace(recipe.pack, scale=scale)
     return PlannedPack(
         name=f"capture_{name}_x{scale}",

@@ -18,37 +18,31 @@ batches depend on seed and step alone, and a state is only written between two s
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, final
-
-import torch
 
 from texsr.flows.handles import encode
 from texsr.flows.lock import hold
 from texsr.flows.model_choice import choose_device, told_as_settings
 from texsr.flows.progress import Progress, silent
-from texsr.flows.training_drawing import Drawer, Drawn, ahead
+from texsr.flows.training_drawing import Draw, Drawer, Drawn, PictureDrawer, ahead
 from texsr.flows.training_facts import Taken, code_commit, facts_of
+from texsr.flows.training_learner import make_trainer, network_of
 from texsr.flows.training_log import LINE_EVERY, TrainingLog
 from texsr.flows.training_outcome import Ending, Told, TrainOutcome, nothing_yet, unheard
 from texsr.flows.training_packs import OutOfTimeError
 from texsr.flows.training_pictures import write_curves, write_shown
 from texsr.flows.training_settings import TrainJob, check_material
 from texsr.flows.training_sitting import signals_waiting, threads
-from texsr.flows.training_start import (
-    ARCHITECTURE,
-    Ground,
-    check_same,
-    clear_place,
-    gather,
-    make_trainer,
-    settle_place,
-)
+from texsr.flows.training_start import Ground, check_same, clear_place, gather, settle_place
 from texsr.flows.training_state import read_state, write_state
-from texsr.flows.training_validation import to_device, validate
+from texsr.flows.training_validation import validate
+from texsr.models.architectures import named_by
+from texsr.models.batches import to_device
 from texsr.models.checkpoint import Checkpoint, write_checkpoint
-from texsr.models.texsr import Texsr
-from texsr.models.training import Batch
+from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.texsr import TexsrConfig
 
 STATE, LOG, CURVES = "state.safetensors", "log.jsonl", "loss.svg"
 LAST, BEST, VISUAL = "last.safetensors", "best.safetensors", "visual.safetensors"
@@ -89,7 +83,7 @@ class Run:
     def __init__(self, job: TrainJob, place: Path, ground: Ground, device: str) -> None:
         self.job, self.place, self.ground, self.device = job, place, ground, device
         self.trainer = make_trainer(job, ground, device)
-        self.draw = Drawer(ground.pools, job.recipe)
+        self.draw = _drawer(job, ground)
         self.log = TrainingLog(place / LOG)
         self.best: dict[str, Any] | None = None
         self.commits = [code_commit()]  # now: hours later there may be another one
@@ -153,30 +147,17 @@ class Run:
         return ending
 
     def _step(self, drawn: Drawn) -> int:
-        batch = self._taught(to_device(drawn.batch, self.device), drawn.scale)
-        losses = self.trainer.step(batch, drawn.scale)
-        self.log.add(losses, single=batch.aligned.detail.shape[1] == 0)
+        losses = self.trainer.step(to_device(drawn.batch, self.device), drawn.scale)
+        self.log.add(losses, single=drawn.batch.num_references == 0)
         return self.trainer.step_index
-
-    def _taught(self, batch: Batch, scale: int) -> Batch:
-        """Add the teacher's answer where there are no references."""
-        teacher = self.trainer.teacher
-        if teacher is None or teacher.scale != scale:
-            return batch
-        if self.trainer.in_lessons or batch.aligned.detail.shape[1]:
-            return batch
-        with torch.inference_mode():
-            answer = teacher(batch.low).clamp(0.0, 1.0)
-        # A tensor of inference mode may not take part in what gradients flow through.
-        return batch._replace(teacher=answer.clone())
 
     def _look(self, step: int, progress: Progress) -> None:
         """Validate the averaged weights; keep pictures, and the weights if they are the best."""
         if self.ground.validation:
-            network = Texsr(self.ground.config)
+            network = network_of(self.ground.config)
             network.load_state_dict(self.trainer.averaged)
-            network = network.to(self.device).eval()
-            found = validate(network, self.ground.validation, self.device, progress)
+            answer = partial(self.trainer.learner.answer, network.to(self.device).eval())
+            found = validate(answer, self.ground.validation, self.device, progress)
             figures = {"validation": found.as_json(), "mean": round(found.mean, 4)}
             self.log.write({"step": step, **figures, "seconds": round(self.seconds, 1)})
             write_shown(self.place / "validation", step, found)
@@ -200,7 +181,7 @@ class Run:
             commits=tuple(self.commits),
         )
         checkpoint = Checkpoint(
-            architecture=ARCHITECTURE,
+            architecture=named_by(self.ground.config),
             config=encode(self.ground.config),
             weights=self.trainer.averaged,
             facts=facts_of(self.job, self.ground, taken, validation),
@@ -244,3 +225,10 @@ class Run:
             checkpoints=tuple(p for n in (LAST, BEST, VISUAL) if (p := self.place / n).is_file()),
             seconds=round(self.seconds, 1),
         )
+
+
+def _drawer(job: TrainJob, ground: Ground) -> Draw:
+    if isinstance(ground.config, TexsrConfig):
+        return Drawer(ground.pools, job.recipe)
+    any_scale = isinstance(ground.config, CiaosrConfig)
+    return PictureDrawer(ground.sources, job.recipe, any_scale=any_scale)

@@ -1,14 +1,13 @@
 """What a training is told: the recipe, the material it learns from, and one sitting at it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from texsr.flows.dataset_places import for_validation_only
 from texsr.flows.training_data import PackSettings
-from texsr.models.texsr import TexsrConfig
-from texsr.models.training import TrainingSettings
+from texsr.flows.training_presets import Config
+from texsr.models.learner import TrainingSettings
 from texsr.models.visual import VisualSettings
 from texsr.pipeline.errors import SettingsError
 
@@ -16,26 +15,11 @@ MIN_SIDE_TX = 8  # low texels: less leaves the teacher's pooling and the critic 
 RECIPROCAL_WEIGHT = 0.6  # RRSR's
 
 
-class Preset(Enum):
-    """The sizes that are shipped."""
-
-    FAST = "fast"
-    QUALITY = "quality"
-
-
-PRESETS = {
-    Preset.FAST: TexsrConfig(turns=4),
-    Preset.QUALITY: TexsrConfig(
-        width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
-    ),
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """All that decides what comes out, but for the material. Another recipe is another training."""
 
-    config: TexsrConfig | None = None
+    config: Config | None = None
     """Size of the network; None: that of the checkpoint started from, else the preset `fast`."""
     learning: TrainingSettings = field(default_factory=TrainingSettings)
     """Steps, rate, weights of the losses. Its `bf16` is not used: the device decides."""
@@ -100,6 +84,9 @@ class Material:
     """Packed tiles, or folders of such."""
     captures: tuple[Path, ...] = ()
     """Folders with capture/ and truth/."""
+    sets: tuple[Path, ...] = ()
+    """Sets of texture maps and folders of reference super-resolution, for networks over
+    pictures."""
     validation: tuple[Path, ...] = ()
     """Folders with capture/ and truth/, or packed tiles: nothing is learnt from them."""
     teacher: Path | None = None
@@ -112,7 +99,7 @@ class Material:
     @property
     def sources(self) -> tuple[Path, ...]:
         """All places that something is learnt from."""
-        return (*self.scans, *self.pictures, *self.packs, *self.captures)
+        return (*self.scans, *self.pictures, *self.packs, *self.captures, *self.sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +133,6 @@ def check_material(material: Material, recipe: Recipe) -> None:
         SettingsError: it is such.
     """
     _check_there(material)
-    if recipe.learning.lessons and material.teacher is None:
-        raise SettingsError(
-            "--lessons",
-            found="no teacher",
-            expected="--teacher FILE, whose blocks are to be learnt",
-            remedy="give the weights of SMFANet+, or leave --lessons out",
-        )
     for source in material.sources:
         if for_validation_only(source):
             raise SettingsError(
@@ -178,46 +158,13 @@ def check_material(material: Material, recipe: Recipe) -> None:
         )
 
 
-def settle_config(recipe: Recipe, started_from: TexsrConfig | None) -> TexsrConfig:
-    """Give the size of the network: that of the checkpoint started from, or with more scales.
-
-    Raises:
-        SettingsError: another one than the checkpoint's is asked for.
-    """
-    if started_from is None:
-        return recipe.config or PRESETS[Preset.FAST]
-    wanted = recipe.config or started_from
-    same_but_scales = replace(wanted, scales=started_from.scales) == started_from
-    if not same_but_scales or not set(started_from.scales) <= set(wanted.scales):
-        raise SettingsError(
-            "--from",
-            found=f"a network of {_differences(started_from, wanted)}",
-            expected="the size that is asked for, or fewer scales of it",
-            remedy="leave --preset and --scale out, or start from another checkpoint",
-        )
-    return wanted
-
-
-def scales_to_learn(config: TexsrConfig, started_from: TexsrConfig | None) -> tuple[int, ...]:
-    """Give the scales that are trained: those that the checkpoint lacks, or if none, all."""
-    known = () if started_from is None else started_from.scales
-    return tuple(scale for scale in config.scales if scale not in known) or config.scales
-
-
-def _differences(found: TexsrConfig, wanted: TexsrConfig) -> str:
-    ours, theirs = asdict(wanted), asdict(found)
-    told = [
-        f"{name} {theirs[name]} (not {ours[name]})" for name in ours if ours[name] != theirs[name]
-    ]
-    return ", ".join(told)
-
-
 def _check_there(material: Material) -> None:
     options: dict[str, Sequence[Path]] = {
         "--scans": material.scans,
         "--pictures": material.pictures,
         "--packs": material.packs,
         "--captures": material.captures,
+        "--sets": material.sets,
         "--validate": material.validation,
         "--teacher": [material.teacher] if material.teacher else [],
         "--from": [material.start] if material.start else [],

@@ -1,55 +1,61 @@
-"""What a training starts with: its folder, the files it is told to read, its tiles, its trainer."""
+"""What a training starts with: its folder, the checkpoint it goes on from, and its tiles."""
 
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import Any
 
 from texsr.flows.dataset_places import check_place
 from texsr.flows.handles import encode
-from texsr.flows.model_choice import told_as_settings
+from texsr.flows.picture_batches import (
+    Examples,
+    PackedExamples,
+    Scene,
+    SceneExamples,
+    scenes_of,
+)
 from texsr.flows.progress import Progress
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import read_pack
 from texsr.flows.training_finding import find_packs, named_apart
 from texsr.flows.training_leaks import check_unseen
-from texsr.flows.training_origins import joined, merged, origin_of, pack_note, pack_origin
+from texsr.flows.training_learner import read_start
+from texsr.flows.training_origins import (
+    Origin,
+    joined,
+    merged,
+    origin_of,
+    pack_note,
+    pack_origin,
+)
 from texsr.flows.training_packs import Shelf, make_packs, plan_packs
-from texsr.flows.training_settings import Material, Recipe, TrainJob, scales_to_learn, settle_config
+from texsr.flows.training_presets import Config, scales_of, scales_to_learn, settle_config
+from texsr.flows.training_settings import Material, TrainJob
 from texsr.flows.training_validation import ValidationSet, validation_sets
-from texsr.models.architectures import build_network
-from texsr.models.checkpoint import Checkpoint, read_checkpoint
-from texsr.models.lessons import fits
-from texsr.models.scales import hold_all_but, with_scales
-from texsr.models.texsr import Texsr, TexsrConfig
-from texsr.models.training import Trainer
+from texsr.models.checkpoint import Checkpoint
+from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 from texsr.pipeline.formats.writing import write_file
 
-if TYPE_CHECKING:
-    from texsr.models.smfanet import Smfanet
-
 MARK = "training.json"
-ARCHITECTURE = "texsr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What is learnt from, and what with."""
 
-    config: TexsrConfig
+    config: Config
     start: Checkpoint | None
     learnt: tuple[int, ...]
     """The scales that are trained; where they are not all, the rest of the network is held."""
     pools: dict[int, PackedTiles]
     """Tiles by scale."""
+    sources: list[Examples]
+    """Where networks over pictures learn from: the same tiles, and sets."""
     packs: dict[str, int]
-    """Number of tiles by name of the pack: other packs are another training."""
+    """Number of tiles by name of the pack or set: others are another training."""
     validation: list[ValidationSet]
     data: list[dict[str, str]]
     """All that went into the weights, as a model card lists it."""
@@ -94,31 +100,70 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         CaptureError: there are no tiles, or some material is none.
     """
     material, recipe = job.material, job.recipe
-    start = None if material.start is None else read_start(material.start)
-    started_from = None if start is None else TexsrConfig(**start.config)
-    config = settle_config(recipe, started_from)
-    learnt = scales_to_learn(config, started_from)
+    start, started_from = read_start(material.start)
+    config = settle_config(recipe.config, started_from)
+    _check_kind(material, config)
+    learnt, known = scales_to_learn(config, started_from), scales_of(config)
     given = find_packs(material.packs, "--packs")
     validation = validation_sets(
-        material.validation, place / "validation" / "packs", config, recipe.pack, progress
+        material.validation, place / "validation" / "packs", known, recipe.pack, progress
     )
     validated = {one.name: one.layout for one in validation if one.layout is not None}
     for path in given:
         check_unseen(str(path), pack_note(path, "layout"), validated)
     shelf = Shelf(folder=place / "packs", seed=recipe.seed, validated=validated)
-    made = make_packs(plan_packs(material, recipe, config, learnt), shelf, until, progress)
+    made = make_packs(plan_packs(material, recipe, known, learnt), shelf, until, progress)
     packs = list(dict.fromkeys(path.resolve() for path in (*given, *made)))
-    data = merged(pack_origin(path) for path in packs)
+    data = merged([*map(pack_origin, packs), *map(_set_origin, material.sets)])
     named = named_apart(packs, lambda path: path.name)
+    scenes = {name: scenes_of(place) for name, place in _named_sets(material).items()}
+    _check_some(packs, scenes)
+    pools = _pools(packs, learnt, known) if packs else {}
     return Ground(
         config=config,
         start=start,
         learnt=learnt,
-        pools=_pools(packs, learnt, config.scales),
-        packs={name: len(read_pack(path).low) for name, path in named.items()},
+        pools=pools,
+        sources=[
+            *map(PackedExamples, pools.values()),
+            *map(SceneExamples, scenes.values()),
+        ],
+        packs={
+            **{name: len(read_pack(path).low) for name, path in named.items()},
+            **{name: len(found) for name, found in scenes.items()},
+        },
         validation=validation,
         data=joined(_data_of(start), data, _data_of_networks(material)),
     )
+
+
+def _check_kind(material: Material, config: Config) -> None:
+    if material.sets and isinstance(config, TexsrConfig):
+        raise SettingsError(
+            "--sets",
+            found="pictures without geometry, for the default network",
+            expected="a network over pictures: --preset amrsr, masa, rrsr or ciaosr",
+            remedy="give captures with --captures instead",
+        )
+
+
+def _named_sets(material: Material) -> dict[str, Path]:
+    return named_apart(material.sets, lambda place: f"set_{place.resolve().name}")
+
+
+def _set_origin(place: Path) -> Origin:
+    use = "tiles and photos that show them, not aligned"
+    return origin_of(place, name=place.resolve().name, use=use)
+
+
+def _check_some(packs: list[Path], scenes: dict[str, list[Scene]]) -> None:
+    if not packs and not any(scenes.values()):
+        raise CaptureError(
+            "training data",
+            found="nothing to learn from",
+            expected="scans, pictures, captures with a truth, sets, or packs that were made before",
+            remedy="give --scans, --pictures, --captures, --sets or --packs",
+        )
 
 
 def _pools(
@@ -128,13 +173,6 @@ def _pools(
 
     Packs at a scale that the network knows already and does not learn are left aside.
     """
-    if not packs:
-        raise CaptureError(
-            "training data",
-            found="nothing to learn from",
-            expected="scans, pictures, captures with a truth, or packs that were made before",
-            remedy="give --scans, --pictures, --captures or --packs",
-        )
     own: dict[int, list[Path]] = defaultdict(list)
     for path in packs:
         pack = read_pack(path)
@@ -159,25 +197,6 @@ def _pools(
     return {scale: PackedTiles(own[packed], scale) for scale, packed in of_scale.items()}
 
 
-def read_start(path: Path) -> Checkpoint:
-    """Read a checkpoint to start from.
-
-    Raises:
-        SettingsError: it cannot be used.
-    """
-    with told_as_settings():
-        checkpoint = read_checkpoint(path)
-        build_network(checkpoint, path)
-    if checkpoint.architecture != ARCHITECTURE:
-        raise SettingsError(
-            "--from",
-            found=f"{path} of architecture '{checkpoint.architecture}'",
-            expected=f"'{ARCHITECTURE}': the one that is trained here",
-            remedy="start from a checkpoint of the default network",
-        )
-    return checkpoint
-
-
 def _data_of(start: Checkpoint | None) -> list[dict[str, str]]:
     """Give the data of the weights started from: they carry it on."""
     return [] if start is None else [dict(one) for one in start.facts.get("data", [])]
@@ -187,103 +206,13 @@ def _data_of_networks(material: Material) -> list[dict[str, str]]:
     """Give the networks that answers are learnt from, as data: their terms are to be told too."""
     uses = {
         material.teacher: "its answers were learnt from (teacher)",
-        material.vgg: "its features judged results",
+        material.vgg: "its features were learnt from, or judged results",
     }
     found = [(path, use) for path, use in uses.items() if path is not None]
     return merged(
         origin_of(path.resolve().parent, name=f"{path.resolve().parent.name}/{path.name}", use=use)
         for path, use in found
     )
-
-
-def make_trainer(job: TrainJob, ground: Ground, device: str) -> Trainer:
-    """Build network, judge and optimiser, and read the teacher.
-
-    Random numbers that others draw stay what they were.
-
-    Raises:
-        SettingsError: a file cannot be used, or lessons are asked for of a teacher of another size.
-    """
-    recipe, path = job.recipe, job.material.teacher
-    teacher = None if path is None else read_teacher(path, ground.config, device)
-    learning = replace(recipe.learning, bf16=device.startswith("cuda"))
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(recipe.seed)
-        network = _make_network(ground)
-        if learning.lessons and teacher is not None:
-            _check_lessons(network, teacher)
-        return Trainer(
-            network, learning, device, _make_judge(job.material, recipe, device), teacher
-        )
-
-
-def _make_network(ground: Ground) -> Texsr:
-    if ground.start is None:
-        return Texsr(ground.config)
-    network = Texsr(TexsrConfig(**ground.start.config))
-    network.load_state_dict(ground.start.weights, strict=True)
-    if network.config.scales == ground.config.scales:
-        return network
-    network = with_scales(network, ground.config.scales)
-    hold_all_but(network, ground.learnt)
-    return network
-
-
-def _check_lessons(network: Texsr, teacher: "Smfanet") -> None:
-    config = network.config
-    if not fits(network, teacher) or config.scales != (teacher.scale,):
-        blocks, width = len(teacher.feats), teacher.to_feat.out_channels
-        scales = " and ".join(f"x{scale}" for scale in config.scales)
-        raise SettingsError(
-            "--lessons",
-            found=f"a trunk of {config.prior_blocks} blocks, {config.width} wide, for {scales}",
-            expected=f"{blocks} blocks, {width} wide, for x{teacher.scale}, as the teacher is",
-            remedy="use --preset fast with that one scale, or leave --lessons out",
-        )
-
-
-def _make_judge(material: Material, recipe: Recipe, device: str) -> Any:
-    if recipe.visual is None or material.vgg is None:
-        return None
-    from texsr.models.vgg import read_vgg
-    from texsr.models.visual import VisualJudge
-
-    trunk = _read_weights("--vgg", material.vgg, read_vgg, "VGG19 up to relu3_1 as safetensors")
-    return VisualJudge(trunk, recipe.visual, device)
-
-
-def read_teacher(path: Path, config: TexsrConfig, device: str) -> "Smfanet":
-    """Read the teacher.
-
-    Raises:
-        SettingsError: it is none, or of a scale that is not trained.
-    """
-    from texsr.models.smfanet import read_smfanet
-
-    teacher: Smfanet = _read_weights("--teacher", path, read_smfanet, "weights of SMFANet+")
-    if teacher.scale not in config.scales:
-        raise SettingsError(
-            "--teacher",
-            found=f"weights for x{teacher.scale} in {path}",
-            expected=" or ".join(f"x{scale}" for scale in config.scales),
-            remedy="give the weights of that scale",
-        )
-    return teacher.requires_grad_(False).to(device)
-
-
-def _read_weights(option: str, path: Path, read: Callable[[Path], Any], expected: str) -> Any:
-    from safetensors import SafetensorError
-
-    try:
-        return read(path)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        said = str(error).partition("\n")[0]
-        raise SettingsError(
-            option,
-            found=f"{path}, which cannot be used ({type(error).__name__}: {said})",
-            expected=expected,
-            remedy="give another file",
-        ) from error
 
 
 def check_same(path: Path, state: dict[str, Any], job: TrainJob, ground: Ground) -> None:

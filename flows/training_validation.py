@@ -6,7 +6,7 @@ rounded to 8 bits; Y is BT.601 luma. A border of low texels is left out, since a
 tile its surroundings. The squared errors of a capture's tiles are added up before the logarithm.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from texsr.flows.dataset_places import with_truth
@@ -26,10 +26,8 @@ from texsr.flows.training_leaks import uv_layout
 from texsr.flows.training_origins import origin_of, pack_note
 from texsr.flows.training_packs import is_kept, put_pack
 from texsr.flows.trials import find_trials
-from texsr.models.alignment import Aligned
+from texsr.models.batches import Batch, to_device
 from texsr.models.resample import make_consistent
-from texsr.models.texsr import Texsr, TexsrConfig
-from texsr.models.training import Batch
 from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.similarity import luma_plane
 from texsr.pipeline.stages.load import load_capture
@@ -39,6 +37,8 @@ BORDER_TX = 8
 NUM_TILES = 12
 PICTURED = 2  # tiles a capture whose pictures are kept
 SEED = 0  # of where the tiles lie: the same whatever the seed of the training
+Answer = Callable[[Batch, int], Float32[Tensor, "b 3 H W"]]
+"""Gives results for tiles at a scale."""
 LEAST_ERROR = 1e-3  # mean squared, in 1/255: a perfect tile counts 78 dB, not infinitely many
 
 
@@ -85,7 +85,7 @@ class Validated:
 def validation_sets(
     places: Sequence[Path],
     out: Path,
-    config: TexsrConfig,
+    known: tuple[int, ...],
     settings: PackSettings,
     progress: Progress,
 ) -> list[ValidationSet]:
@@ -94,7 +94,7 @@ def validation_sets(
     Args:
         places: folders with capture/ and truth/, folders of such, or packed tiles.
         out: where the packs are kept.
-        config: its scales are those that can be validated.
+        known: the scales that can be validated.
         settings: size of the tiles.
         progress: told stage, done and total.
 
@@ -106,24 +106,24 @@ def validation_sets(
     trials = find_trials([place for place in places if not is_pack(place)])
     for index, (name, root) in enumerate(trials.items()):
         progress("validation tiles", index, len(trials))
-        scale = known_scale(root, config)
+        scale = known_scale(root, known)
         wanted = replace(settings, tiles=NUM_TILES, scale=scale)
         label = Path(name).name if Path(name).name not in packs else f"{Path(name).name}-{index}"
         packs[label] = _pack_capture(root, out / label, wanted)
     if trials:
         progress("validation tiles", len(trials), len(trials))
-    return [_as_set(name, path, config) for name, path in packs.items()]
+    return [_as_set(name, path, known) for name, path in packs.items()]
 
 
-def _as_set(name: str, path: Path, config: TexsrConfig) -> ValidationSet:
+def _as_set(name: str, path: Path, known: tuple[int, ...]) -> ValidationSet:
     tiles = PackedTiles([path])
     pack = tiles.packs[0]
     scale = pack.truth.shape[1] // pack.low.shape[1]
-    if scale not in config.scales:
+    if scale not in known:
         raise SettingsError(
             path,
             found=f"tiles at x{scale}",
-            expected=" or ".join(f"x{known}" for known in config.scales),
+            expected=" or ".join(f"x{one}" for one in known),
             remedy="leave it out of --validate, or train that scale with --scale",
         )
     layout = pack_note(path, "layout")
@@ -145,9 +145,9 @@ def _pack_capture(root: Path, folder: Path, settings: PackSettings) -> Path:
 
 @torch.inference_mode()
 def validate(
-    network: Texsr, sets: Sequence[ValidationSet], device: str, progress: Progress
+    answer: Answer, sets: Sequence[ValidationSet], device: str, progress: Progress
 ) -> Validated:
-    """Measure a network on every capture, without references and with some."""
+    """Measure what answers on every capture, without references and with some."""
     psnr: dict[str, dict[int, float]] = {}
     shown: dict[str, list[Shown]] = {}
     for index, one in enumerate(sets):
@@ -156,7 +156,7 @@ def validate(
         texels = 0
         for number in range(len(one.tiles)):
             tile = one.tiles.tile(number)
-            results = dict(_enlarged(network, tile, one.scale, device))
+            results = dict(_enlarged(answer, tile, one.scale, device))
             inside = _inside(tile, one.scale)
             texels += int(inside.sum())
             truth = luma_plane(np.asarray(tile.truth))
@@ -171,12 +171,12 @@ def validate(
 
 
 def _enlarged(
-    network: Texsr, tile: Pack, scale: int, device: str
+    answer: Answer, tile: Pack, scale: int, device: str
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "H W 3"]]]:
     """Give the result for every count of references."""
     for count in COUNTS:
         batch = to_device(stack([_with(tile, count)]), device)
-        high = network(batch.low, batch.aligned, scale).high
+        high = answer(batch, scale)
         high = make_consistent(high, batch.low, scale)[0].clamp(0.0, 1.0)
         yield count, torch.round(high * 255.0).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
@@ -200,16 +200,3 @@ def _inside(tile: Pack, scale: int) -> np.ndarray:
 
 def _decibels(squared: float, texels: int) -> float:
     return float(10.0 * np.log10(255.0**2 / max(squared / max(texels, 1), LEAST_ERROR)))
-
-
-def to_device(batch: Batch, device: str) -> Batch:
-    """Move a batch."""
-    if device == "cpu":
-        return batch
-
-    def moved(part: Tensor) -> Tensor:
-        return part.to(device, non_blocking=True)
-
-    teacher = None if batch.teacher is None else moved(batch.teacher)
-    aligned = Aligned(*(moved(part) for part in batch.aligned))
-    return Batch(moved(batch.low), aligned, moved(batch.truth), moved(batch.covered), teacher)

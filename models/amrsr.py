@@ -88,8 +88,17 @@ class Amrsr(nn.Module):
             references: of any number and sizes, as sharp as the answer should be.
             parts: how they are cut up; None: not at all.
         """
-        levels = self.attend(low, references, parts or Parts()).levels
-        return self.generator(low[None], [level[None] for level in levels])[0]
+        return self.attended(low, references, parts)[0]
+
+    def attended(
+        self,
+        low: Float32[Tensor, "3 h w"],
+        references: Sequence[Tensor],
+        parts: Parts | None = None,
+    ) -> tuple[Float32[Tensor, "3 H W"], Swapped]:
+        """Make an image four times larger, and tell what was taken from references."""
+        swapped = self.attend(low, references, parts or Parts())
+        return self.generator(low[None], [level[None] for level in swapped.levels])[0], swapped
 
     def attend(
         self, low: Float32[Tensor, "3 h w"], references: Sequence[Tensor], parts: Parts

@@ -20,6 +20,7 @@ EPSILON = 1e-8
 MUON_RATE = 15.0  # times Adam's: its steps are of norm 1 in every direction
 QUINTIC = (3.4445, -4.7750, 2.0315)  # the coefficients of the publication
 NEWTON_STEPS = 5
+MATRICES = (2, 4)  # axes of linear weights and of convolutions
 LEAST_SIDE = 9  # smaller matrices have too few directions to balance
 
 
@@ -68,7 +69,7 @@ def split(
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        wide = parameter.ndim > 1 and min(parameter.shape[:2]) >= LEAST_SIDE
+        wide = parameter.ndim in MATRICES and min(parameter.shape[:2]) >= LEAST_SIDE
         (chosen if wide and name.split(".")[0] in trunks else others).append(parameter)
     return chosen, others
 

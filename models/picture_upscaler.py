@@ -6,25 +6,23 @@ where the photo sees nothing: so nothing foreign can be found there. What they a
 to the low atlas, and its error anticipated as that of `projection` is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import final
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from texsr.models.alignment import Aligned, align
+from texsr.models.alignment import align
 from texsr.models.doubt import anticipated_error, confidence_of
 from texsr.models.fusion import belief_in
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
+from texsr.models.restoring import Restore, pictures_of
 
 SCALE = 4
 OVERLAP_TX = 32  # they look further, and matching at the whole tile; the authors tile with 32
 NUM_REFERENCES = 4
-
-Restore = Callable[[Float32[Tensor, "3 h w"], Sequence[Tensor], int], Float32[Tensor, "3 H W"]]
-"""Low image, references, scale; the answer at that scale."""
 
 
 @final
@@ -81,24 +79,16 @@ class PictureUpscaler:
         """
         warped = None if isinstance(references, CroppedReferences) else references
         aligned = align(low, warped, scale)
-        answers: list[Tensor] = []
-        for index, tile in enumerate(low):
-            given = pictures_of(aligned, index)
-            if isinstance(references, CroppedReferences):
-                given = references.photos
-            answers.append(self.restore(tile, given, scale))
+        size = low.shape[2] * scale, low.shape[3] * scale
+        given = pictures_of(aligned)
+        if isinstance(references, CroppedReferences):
+            given = [references.photos for _ in low]
+        answers = [
+            self.restore(tile, pictures, size).high
+            for tile, pictures in zip(low, given, strict=True)
+        ]
         high = torch.stack(answers)
         high = make_consistent(high, low, scale)
         believed = belief_in(aligned, scale)
         confidence = confidence_of(anticipated_error(high, aligned, scale))
         return Upscaled(high, confidence, believed / (1.0 + believed))
-
-
-def pictures_of(aligned: Aligned, index: int) -> list[Float32[Tensor, "3 H W"]]:
-    """Give the references of a tile as pictures in the light of the atlas, those that see it."""
-    base = aligned.base[index]
-    return [
-        base + detail
-        for detail, weight in zip(aligned.detail[index], aligned.weight[index], strict=True)
-        if bool((weight > 0).any())
-    ]

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from jaxtyping import Float32
 from torch import Tensor
 
 from texsr.models.discriminator import PatchDiscriminator, critic_loss
-from texsr.models.training import Batch
+from texsr.models.learner import Made
 from texsr.models.vgg import VggTrunk, feature_distance
 
 
@@ -31,7 +30,7 @@ class VisualSettings:
 
 @final
 class VisualJudge:
-    """Judges results by their looks; its critic learns at every batch. A `training.Judge`."""
+    """Judges results by their looks; its critic learns at every batch. A `learner.Judge`."""
 
     def __init__(self, trunk: VggTrunk, settings: VisualSettings, device: str = "cpu") -> None:
         """Begin with a critic whose weights are drawn from PyTorch's own generator."""
@@ -51,10 +50,10 @@ class VisualJudge:
             "critic": 0.0,
         }
 
-    def __call__(self, high: Float32[Tensor, "b 3 H W"], batch: Batch) -> dict[str, Tensor]:
+    def __call__(self, made: Made) -> dict[str, Tensor]:
         """Let the critic learn, then judge; off the charts the truth stands for the result."""
-        base, truth = batch.aligned.base, batch.truth
-        shown = truth + (high - truth) * batch.covered
+        base, truth = made.base, made.truth
+        shown = truth + (made.high - truth) * made.covered
         learnt = self._learn(base, truth, shown.detach())
         with torch.no_grad():
             wanted = self.trunk(truth)

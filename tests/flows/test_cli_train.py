@@ -32,9 +32,9 @@ def command(*words: object, code: int = 0):
 
 @pytest.fixture
 def small_preset(monkeypatch) -> None:
-    from texsr.flows import training_settings
+    from texsr.flows import training_presets
 
-    monkeypatch.setitem(training_settings.PRESETS, training_settings.Preset.QUALITY, TINY)
+    monkeypatch.setitem(training_presets.PRESETS, training_presets.Preset.QUALITY, TINY)
 
 
 @pytest.mark.usefixtures("small_preset")
@@ -57,7 +57,7 @@ def test_the_command_trains_and_answers(job, packs, tmp_path):
 
 def test_help_has_examples_and_bad_words_exit_2(tmp_path):
     said = command("--help").stdout
-    assert said.count("texsr train --out") == 7
+    assert said.count("texsr train --out") == 8
     facts = command("--out", tmp_path / "r", "--preset", "huge", "--json", code=2).stdout
     assert json.loads(facts)["where"] == "--preset"
 

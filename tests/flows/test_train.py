@@ -4,6 +4,7 @@ import os
 import signal
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from texsr.flows.training_state import read_state, write_state
 from texsr.models.architectures import load_upscaler
 from texsr.models.checkpoint import read_checkpoint
 from texsr.models.texsr import Texsr
+from texsr.models.texsr_learner import TexsrLearner
 from texsr.models.training import Trainer
 from texsr.pipeline.errors import OutputError
 
@@ -50,7 +52,7 @@ def test_stopping_after_every_step_changes_no_bit(job, tmp_path):
     ours, theirs = (
         read_state(place / "state.safetensors")["trainer"] for place in (job.out, whole.out)
     )
-    one, other = (Trainer(Texsr(TINY), RECIPE.learning) for _ in range(2))
+    one, other = (Trainer(TexsrLearner(Texsr(TINY), RECIPE.learning)) for _ in range(2))
     for trainer, state in ((one, ours), (other, theirs)):
         trainer.resume(state)
     for name, value in one.averaged.items():
@@ -131,7 +133,9 @@ def test_an_untrained_network_validates_as_projection_does_better_with_true_refe
     one = training_validation.ValidationSet(
         name="one", tiles=PackedTiles([tmp_path / "one"]), scale=SCALE
     )
-    found = training_validation.validate(Texsr(TINY).eval(), [one], "cpu", lambda *_: None)
+    learner = TexsrLearner(Texsr(TINY).eval(), RECIPE.learning)
+    answer = partial(learner.answer, learner.network)
+    found = training_validation.validate(answer, [one], "cpu", lambda *_: None)
     assert found.psnr_y["one"][1] > found.psnr_y["one"][0] + 5
     assert found.psnr_y["one"][4] == found.psnr_y["one"][1]
 

@@ -13,7 +13,7 @@ from tests.training_jobs import (
 from texsr.flows.training_data import write_pack
 from texsr.flows.training_run import train
 from texsr.flows.training_settings import Material, Recipe
-from texsr.models.training import TrainingSettings
+from texsr.models.learner import TrainingSettings
 from texsr.models.visual import VisualSettings
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 

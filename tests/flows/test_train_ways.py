@@ -19,10 +19,12 @@ from texsr.flows.training_run import train
 from texsr.flows.training_settings import Material, TrainJob
 from texsr.models.architectures import build_network
 from texsr.models.checkpoint import read_checkpoint
+from texsr.models.learner import Made, TrainingSettings
 from texsr.models.scales import with_scales
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr
-from texsr.models.training import Trainer, TrainingSettings, own_reference
+from texsr.models.texsr_learner import TexsrLearner, own_reference
+from texsr.models.training import Trainer
 from texsr.models.vgg import VggTrunk, read_vgg
 from texsr.models.visual import VisualJudge, VisualSettings
 from texsr.pipeline.errors import SettingsError
@@ -97,7 +99,9 @@ def test_reciprocal_learning_changes_the_gradient(packs):
     weights = []
     for weight in (0.0, 0.6):
         torch.manual_seed(0)
-        trainer = Trainer(Texsr(TINY), TrainingSettings(steps=9, reciprocal_weight=weight))
+        trainer = Trainer(
+            TexsrLearner(Texsr(TINY), TrainingSettings(steps=9, reciprocal_weight=weight))
+        )
         told = trainer.step(drawn.batch, SCALE)
         told = trainer.step(drawn.batch, SCALE)
         assert ("reciprocal" in told) is (weight > 0)
@@ -155,7 +159,8 @@ def test_the_critic_learns_and_reaches_the_network(packs):
     judge = VisualJudge(VggTrunk().requires_grad_(False), VisualSettings())
     before = {name: w.clone() for name, w in judge.critic.state_dict().items()}
     high = (drawn.batch.truth * 0.5).requires_grad_()
-    losses = judge(high, drawn.batch)
+    batch = drawn.batch
+    losses = judge(Made(batch.aligned.base, high, batch.truth, batch.covered))
     assert any(not torch.equal(w, before[name]) for name, w in judge.critic.state_dict().items())
     for name in ("perceptual", "adversarial"):
         (gradient,) = torch.autograd.grad(losses[name], high, retain_graph=True)

@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 from texsr.models.alignment import without_references
+from texsr.models.batches import Batch
+from texsr.models.learner import TrainingSettings
 from texsr.models.lessons import ask, fits, settle_ends, unlearnt
 from texsr.models.resample import enlarge_faithfully
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr, TexsrConfig
-from texsr.models.training import Batch, Trainer, TrainingSettings
+from texsr.models.texsr_learner import TexsrLearner
+from texsr.models.training import Trainer
 
 SCALE, WIDTH, BLOCKS = 4, 8, 2
 CONFIG = TexsrConfig(width=WIDTH, prior_blocks=BLOCKS, fusion_blocks=1, reference_width=6)
@@ -78,11 +81,11 @@ def test_lessons_come_first_settle_the_ends_and_leave_fusion_alone(teacher, tile
     torch.manual_seed(2)
     low, base = tiles
     settings = TrainingSettings(steps=81, lessons=80, rate=3e-3)
-    trainer = Trainer(Texsr(CONFIG), settings, teacher=teacher)
+    trainer = Trainer(TexsrLearner(Texsr(CONFIG), settings, teacher))
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     batch = Batch(low, without_references(base, SCALE), base, torch.ones_like(base[:, :1]))
     first = trainer.step(batch, SCALE)
-    while trainer.in_lessons:
+    while trainer.step_index < settings.lessons:
         last = trainer.step(batch, SCALE)
     assert set(first) == {"lesson"}
     assert last["lesson"] < 0.5 * first["lesson"]

@@ -1,6 +1,5 @@
 """Networks over pictures as upscalers: what they are given, and what becomes of their answers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from texsr.models.picture_upscaler import PictureUpscaler
 from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.restoring import Restored
 from texsr.models.upscaler import Upscaler
 
 SCALE = 4
@@ -33,9 +33,9 @@ class Spy:
     def __init__(self) -> None:
         self.given: list[list[Tensor]] = []
 
-    def __call__(self, low: Tensor, pictures: Sequence[Tensor], scale: int) -> Tensor:
-        self.given.append(list(pictures))
-        return torch.zeros(3, low.shape[1] * scale, low.shape[2] * scale)
+    def __call__(self, low: Tensor, references: list[Tensor], size: tuple[int, int]) -> Restored:
+        self.given.append(references)
+        return Restored(torch.zeros(3, *size))
 
 
 @pytest.fixture

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from texsr.models.alignment import GAIN_CUE, GAIN_HEEDED, Aligned, align
+from texsr.models.batches import Batch
 from texsr.models.ensemble import turned, turned_back
+from texsr.models.learner import TrainingSettings
 from texsr.models.projection import Projection
 from texsr.models.resample import reduce
 from texsr.models.texsr import Attention, Texsr, TexsrConfig
+from texsr.models.texsr_learner import TexsrLearner
 from texsr.models.texsr_upscaler import TexsrUpscaler, distinct
-from texsr.models.training import Batch, Trainer, TrainingSettings, one_cycle
+from texsr.models.training import Trainer, one_cycle
 from texsr.pipeline.references import Warped
 
 SCALE, SIDE = 4, 24
@@ -237,7 +240,7 @@ def batch_of(truth: Tensor, *photos: Tensor) -> Batch:
 
 def test_it_learns_one_tile_by_heart(truth):
     torch.manual_seed(0)
-    trainer = Trainer(Texsr(SMALL), TrainingSettings(steps=150, rate=5e-3))
+    trainer = Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=150, rate=5e-3)))
     batch = batch_of(truth, noisy(truth, 1, noise=0.01))
     losses = [trainer.step(batch, SCALE)["l1"] for _ in range(150)]
     assert losses[-1] < 0.85 * losses[0]
@@ -245,7 +248,7 @@ def test_it_learns_one_tile_by_heart(truth):
 
 def test_a_good_reference_is_worth_decibels_after_a_short_fit(truth):
     torch.manual_seed(0)
-    trainer = Trainer(Texsr(SMALL), TrainingSettings(steps=120, rate=5e-3))
+    trainer = Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=120, rate=5e-3)))
     for _ in range(60):
         trainer.step(batch_of(truth), SCALE)
         trainer.step(batch_of(truth, truth), SCALE)
@@ -261,7 +264,7 @@ def test_a_good_reference_is_worth_decibels_after_a_short_fit(truth):
 def test_training_resumes_where_it_stopped(truth):
     def trainer() -> Trainer:
         torch.manual_seed(0)
-        return Trainer(Texsr(SMALL), TrainingSettings(steps=6))
+        return Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=6)))
 
     batch = batch_of(truth, noisy(truth, 1))
     whole = trainer()
@@ -279,7 +282,7 @@ def test_training_resumes_where_it_stopped(truth):
 
 
 def test_a_batch_that_is_not_finite_changes_nothing(truth):
-    trainer = Trainer(Texsr(SMALL), TrainingSettings(steps=4))
+    trainer = Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=4)))
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     bad = batch_of(truth)
     told = trainer.step(bad._replace(truth=bad.truth * float("nan")), SCALE)

@@ -1,0 +1,224 @@
+"""What learns in a training: a network, new or from a checkpoint, its teachers and its judge."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from texsr.flows.model_choice import told_as_settings
+from texsr.flows.training_presets import Config
+from texsr.flows.training_settings import Material, Recipe, TrainJob
+from texsr.models.amrsr import Amrsr
+from texsr.models.architectures import ARCHITECTURES, architecture_of, build_network, named_by
+from texsr.models.checkpoint import Checkpoint, read_checkpoint
+from texsr.models.configuration import configure
+from texsr.models.learner import Judge, Learner, TrainingSettings
+from texsr.models.lessons import fits
+from texsr.models.picture_learner import PictureLearner
+from texsr.models.relations import MatchingTuition
+from texsr.models.rrsr import Rrsr
+from texsr.models.scales import hold_all_but, with_scales
+from texsr.models.texsr import Texsr, TexsrConfig
+from texsr.models.texsr_learner import TexsrLearner
+from texsr.models.training import Trainer
+from texsr.models.vgg import VggTrunk
+from texsr.pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from texsr.flows.training_start import Ground
+    from texsr.models.smfanet import Smfanet
+
+
+def read_start(path: Path | None) -> tuple[Checkpoint | None, Config | None]:
+    """Read a checkpoint to start from, and its size; None: there is none.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    if path is None:
+        return None, None
+    with told_as_settings():
+        checkpoint = read_checkpoint(path)
+        build_network(checkpoint, path)
+        return checkpoint, configure(
+            architecture_of(checkpoint, path).config, checkpoint.config, path
+        )
+
+
+def network_of(config: Config) -> nn.Module:
+    """Build a network with random weights."""
+    return ARCHITECTURES[named_by(config)]().network(config)
+
+
+def make_trainer(job: TrainJob, ground: "Ground", device: str) -> Trainer:
+    """Build network, judge and optimiser, and read the teacher.
+
+    Random numbers that others draw stay what they were.
+
+    Raises:
+        SettingsError: a file cannot be used, or options do not fit the network.
+    """
+    learning = replace(job.recipe.learning, bf16=device.startswith("cuda"))
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(job.recipe.seed)
+        network = _make_network(ground)
+        learner = _make_learner(network, job.material, learning, device)
+        return Trainer(learner, device, _make_judge(network, job.material, job.recipe, device))
+
+
+def _make_network(ground: "Ground") -> nn.Module:
+    if ground.start is None:
+        return network_of(ground.config)
+    with told_as_settings():
+        network = build_network(ground.start, "--from").requires_grad_(True).train()
+    if not isinstance(network, Texsr) or network.config == ground.config:
+        return network
+    assert isinstance(ground.config, TexsrConfig)
+    network = with_scales(network, ground.config.scales)
+    hold_all_but(network, ground.learnt)
+    return network
+
+
+def _make_learner(
+    network: nn.Module, material: Material, learning: TrainingSettings, device: str
+) -> Learner:
+    if isinstance(network, Texsr):
+        teacher = (
+            None
+            if material.teacher is None
+            else read_teacher(material.teacher, network.config, device)
+        )
+        _check_lessons(network, learning, teacher)
+        return TexsrLearner(network, learning, teacher)
+    if material.teacher is not None:
+        raise _unfitting("--teacher", network, "it teaches the default network alone")
+    vgg = None if material.vgg is None else read_trunk(material.vgg).to(device)
+    _take_trunk(network, vgg)
+    return PictureLearner(network, learning, _tuition(network, vgg) if learning.lessons else None)
+
+
+def _take_trunk(network: nn.Module, vgg: VggTrunk | None) -> None:
+    """Give a network of the published size the published trunk, which stays as it is."""
+    if isinstance(network, Amrsr | Rrsr) and vgg is not None:
+        ours, theirs = network.trunk.state_dict(), vgg.state_dict()
+        if all(ours[name].shape == theirs[name].shape for name in ours):
+            network.trunk.load_state_dict(theirs)
+            network.trunk.requires_grad_(False)
+
+
+def _tuition(network: nn.Module, vgg: VggTrunk | None) -> MatchingTuition:
+    """Let VGG19 teach a network to match.
+
+    Raises:
+        SettingsError: it has nothing to learn there, or there is no VGG19.
+    """
+    if vgg is None:
+        raise SettingsError(
+            "--lessons",
+            found="no --vgg",
+            expected="--vgg FILE, whose likenesses are to be learnt",
+            remedy="give the weights of VGG19, or leave --lessons out",
+        )
+    if isinstance(network, Rrsr):
+        return MatchingTuition(vgg, network.asking, network.known, sharp=True)
+    if isinstance(network, Amrsr) and any(p.requires_grad for p in network.trunk.parameters()):
+        trunk = network.trunk
+        return MatchingTuition(
+            vgg, lambda x: trunk(x).relu3_1, lambda x: trunk(x).relu3_1, sharp=False
+        )
+    raise _unfitting("--lessons", network, "no features of its own that VGG19 could teach")
+
+
+def _unfitting(option: str, network: nn.Module, why: str) -> SettingsError:
+    return SettingsError(
+        option,
+        found=f"{type(network).__name__}: {why}",
+        expected=f"a network that {option} is for",
+        remedy=f"leave {option} out",
+    )
+
+
+def _check_lessons(network: Texsr, learning: TrainingSettings, teacher: "Smfanet | None") -> None:
+    config = network.config
+    if not learning.lessons:
+        return
+    if teacher is None:
+        raise SettingsError(
+            "--lessons",
+            found="no teacher",
+            expected="--teacher FILE, whose blocks are to be learnt",
+            remedy="give the weights of SMFANet+, or leave --lessons out",
+        )
+    if not fits(network, teacher) or config.scales != (teacher.scale,):
+        blocks, width = len(teacher.feats), teacher.to_feat.out_channels
+        scales = " and ".join(f"x{scale}" for scale in config.scales)
+        raise SettingsError(
+            "--lessons",
+            found=f"a trunk of {config.prior_blocks} blocks, {config.width} wide, for {scales}",
+            expected=f"{blocks} blocks, {width} wide, for x{teacher.scale}, as the teacher is",
+            remedy="use --preset fast with that one scale, or leave --lessons out",
+        )
+
+
+def _make_judge(
+    network: nn.Module, material: Material, recipe: Recipe, device: str
+) -> Judge | None:
+    if recipe.visual is None or material.vgg is None:
+        return None
+    trunk, rate = read_trunk(material.vgg), recipe.visual.critic_rate
+    if isinstance(network, Amrsr):
+        from texsr.models.amrsr_judge import AmrsrJudge
+        from texsr.models.amrsr_losses import AmrsrWeights
+
+        return AmrsrJudge(trunk, network.trunk, AmrsrWeights(), rate, device)
+    from texsr.models.visual import VisualJudge
+
+    return VisualJudge(trunk, recipe.visual, device)
+
+
+def read_trunk(path: Path) -> VggTrunk:
+    """Read VGG19's first layers.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    from texsr.models.vgg import read_vgg
+
+    return _read_weights("--vgg", path, read_vgg, "VGG19 up to relu3_1 as safetensors")
+
+
+def read_teacher(path: Path, config: TexsrConfig, device: str) -> "Smfanet":
+    """Read the teacher.
+
+    Raises:
+        SettingsError: it is none, or of a scale that is not trained.
+    """
+    from texsr.models.smfanet import read_smfanet
+
+    teacher: Smfanet = _read_weights("--teacher", path, read_smfanet, "weights of SMFANet+")
+    if teacher.scale not in config.scales:
+        raise SettingsError(
+            "--teacher",
+            found=f"weights for x{teacher.scale} in {path}",
+            expected=" or ".join(f"x{scale}" for scale in config.scales),
+            remedy="give the weights of that scale",
+        )
+    return teacher.requires_grad_(False).to(device)
+
+
+def _read_weights(option: str, path: Path, read: Callable[[Path], Any], expected: str) -> Any:
+    from safetensors import SafetensorError
+
+    try:
+        return read(path)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        said = str(error).partition("\n")[0]
+        raise SettingsError(
+            option,
+            found=f"{path}, which cannot be used ({type(error).__name__}: {said})",
+            expected=expected,
+            remedy="give another file",
+        ) from error

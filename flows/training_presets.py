@@ -1,0 +1,127 @@
+"""The sizes of networks that can be trained by name, and the size that a training settles on.
+
+Each published system has two: as published, and a narrow one of the same architecture, which is
+what can be trained on a CPU and what is shipped.
+"""
+
+from dataclasses import asdict, replace
+from enum import Enum
+
+from texsr.models.amrsr import AmrsrConfig
+from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.masa import MasaConfig
+from texsr.models.rrsr import RrsrConfig
+from texsr.models.texsr import TexsrConfig
+from texsr.pipeline.errors import SettingsError
+
+Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig
+PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
+
+
+class Preset(Enum):
+    """What `--preset` knows."""
+
+    FAST = "fast"
+    QUALITY = "quality"
+    AMRSR = "amrsr"
+    AMRSR_SEED = "amrsr-seed"
+    MASA = "masa"
+    MASA_SEED = "masa-seed"
+    RRSR = "rrsr"
+    RRSR_SEED = "rrsr-seed"
+    CIAOSR = "ciaosr"
+    CIAOSR_SEED = "ciaosr-seed"
+
+
+PRESETS: dict[Preset, Config] = {
+    Preset.FAST: TexsrConfig(turns=4),
+    Preset.QUALITY: TexsrConfig(
+        width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
+    ),
+    Preset.AMRSR: AmrsrConfig(),
+    Preset.AMRSR_SEED: AmrsrConfig(
+        width=32, content_blocks=6, fusion_blocks=(6, 3, 1), trunk=(16, 32, 64), over_base=True
+    ),
+    Preset.MASA: MasaConfig(),
+    Preset.MASA_SEED: MasaConfig(width=24, encoder_blocks=1, low_blocks=1, fusion_blocks=(6, 3, 1)),
+    Preset.RRSR: RrsrConfig(),
+    Preset.RRSR_SEED: RrsrConfig(
+        width=32,
+        content_blocks=6,
+        rounds=(1, 1, 1),
+        round_blocks=(6, 3, 1),
+        trunk=(16, 32, 64),
+        extractor=(16, 32, 64),
+        experts=4,
+        groups=4,
+    ),
+    Preset.CIAOSR: CiaosrConfig(),
+    Preset.CIAOSR_SEED: CiaosrConfig(width=32, blocks=8, hidden=64),
+}
+
+
+def settle_config(wanted: Config | None, started_from: Config | None) -> Config:
+    """Give the size of the network: that of the checkpoint started from, or with more scales.
+
+    Raises:
+        SettingsError: another one than the checkpoint's is asked for.
+    """
+    if started_from is None:
+        return wanted or PRESETS[Preset.FAST]
+    wanted = wanted or started_from
+    if not _goes_on(started_from, wanted):
+        raise SettingsError(
+            "--from",
+            found=f"a network of {_differences(started_from, wanted)}",
+            expected="the size that is asked for, or fewer scales of it",
+            remedy="leave --preset and --scale out, or start from another checkpoint",
+        )
+    return wanted
+
+
+def scales_of(config: Config) -> tuple[int, ...]:
+    """Give the scales that tiles may have for a network."""
+    return config.scales if isinstance(config, TexsrConfig) else PICTURE_SCALES
+
+
+def scales_to_learn(config: Config, started_from: Config | None) -> tuple[int, ...]:
+    """Give the scales that are trained: those that the checkpoint lacks, or if none, all."""
+    known = () if started_from is None else scales_of(started_from)
+    wanted = scales_of(config)
+    return tuple(scale for scale in wanted if scale not in known) or wanted
+
+
+def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
+    """Give a network's size with other scales; None: as it is.
+
+    Raises:
+        SettingsError: it has none to choose.
+    """
+    if scales is None or isinstance(config, TexsrConfig):
+        return config if scales is None else replace(config, scales=scales)
+    if scales == PICTURE_SCALES:
+        return config
+    raise SettingsError(
+        "--scale",
+        found=", ".join(f"x{scale}" for scale in scales),
+        expected="x4, the scale of the published networks (CiaoSR learns x1 to x4 from it)",
+        remedy="leave --scale out",
+    )
+
+
+def _goes_on(started_from: Config, wanted: Config) -> bool:
+    if isinstance(started_from, TexsrConfig) and isinstance(wanted, TexsrConfig):
+        same_but_scales = replace(wanted, scales=started_from.scales) == started_from
+        return same_but_scales and set(started_from.scales) <= set(wanted.scales)
+    return started_from == wanted
+
+
+def _differences(found: Config, wanted: Config) -> str:
+    if type(found) is not type(wanted):
+        names = (type(one).__name__.removesuffix("Config") for one in (found, wanted))
+        return " (not ".join(names) + ")"
+    ours, theirs = asdict(wanted), asdict(found)
+    told = [
+        f"{name} {theirs[name]} (not {ours[name]})" for name in ours if ours[name] != theirs[name]
+    ]
+    return ", ".join(told)

@@ -1,0 +1,132 @@
+"""How the default network learns: its losses, a teacher's lessons and answers, its own results.
+
+Reciprocal learning follows Zhang et al., "RRSR: Reciprocal Reference-based Image Super-Resolution
+with Progressive Feature Alignment and Selection", ECCV 2022: the result has to be good enough to
+serve as a reference itself. There, a warped reference is reduced, and restored with the result as
+its reference (`picture_learner` does that). Packed tiles hold references as measured detail, not as
+photos that could be reduced, so here the result stands in for one of the references of its own
+tile, and the tile is restored once more. As there, the result is not detached: the second
+restoration teaches the first one to give detail that is worth transferring, and the network to take
+detail as crisp as an answer.
+"""
+
+from collections.abc import Mapping
+from typing import final
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+
+from texsr.models.alignment import Aligned
+from texsr.models.batches import Batch
+from texsr.models.fusion import fuse
+from texsr.models.learner import Learnt, Made, TrainingSettings
+from texsr.models.lessons import ask, settle_ends, unlearnt
+from texsr.models.losses import doubt_loss, relative_l1, tile_l1
+from texsr.models.smfanet import Smfanet
+from texsr.models.smoothing import blur
+from texsr.models.texsr import Texsr
+from texsr.models.training import one_cycle
+
+TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
+LESSON = "lesson"  # the loss of one
+TRUNKS = ("prior", "look", "fusion")
+
+
+@final
+class TexsrLearner:
+    """The default network, and its teacher if there is one."""
+
+    trunks = TRUNKS
+
+    def __init__(
+        self, network: Texsr, settings: TrainingSettings, teacher: Smfanet | None = None
+    ) -> None:
+        """Take what learns, and who gives lessons, if there are to be any, and answers."""
+        self.network, self.settings, self.teacher = network, settings, teacher
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Of its losses, by name."""
+        return {
+            "l1": 1.0,
+            "alone": self.settings.alone_weight,
+            "teacher": self.settings.teacher_weight,
+            "doubt": self.settings.doubt_weight,
+            "reciprocal": self.settings.reciprocal_weight,
+            LESSON: 1.0,
+        }
+
+    def share_of_rate(self, step: int) -> float:
+        """Give the share of the top rate at a step: lessons are a cycle of their own."""
+        steps, lessons = self.settings.steps, self.settings.lessons
+        if step < lessons:
+            return one_cycle(step, lessons)
+        share = one_cycle(step - lessons, steps - lessons)
+        return share * TAUGHT_RATE if lessons else share
+
+    def begin(self, step: int, batch: Batch) -> bool:
+        """End the lessons after the last one of them."""
+        if not self.settings.lessons or step != self.settings.lessons:
+            return False
+        assert self.teacher is not None
+        tiles = batch.low, batch.aligned.base
+        settle_ends(self.network, ask(self.teacher, *tiles), *tiles)
+        return True
+
+    def learn(self, step: int, batch: Batch, scale: int) -> Learnt:
+        """Give the losses on a batch; a lesson has but one."""
+        if step < self.settings.lessons:
+            assert self.teacher is not None
+            lesson = ask(self.teacher, batch.low, batch.aligned.base)
+            return Learnt({LESSON: unlearnt(self.network, lesson)}, None)
+        with self._mixed(batch.low):
+            out = self.network(batch.low, batch.aligned, scale)
+        high, alone = out.high.float(), out.alone.float()
+        answer = batch.truth, batch.covered
+        with torch.no_grad():
+            yardstick = tile_l1(fuse(batch.aligned, scale), *answer)
+            enlarged = tile_l1(batch.aligned.base, *answer)
+        losses = {
+            "l1": relative_l1(high, *answer, yardstick),
+            "alone": relative_l1(alone, *answer, enlarged),
+            "doubt": doubt_loss(out.error.float(), high, *answer),
+        }
+        taught = self._taught(batch, scale)
+        if taught is not None:
+            losses["teacher"] = relative_l1(high, taught, batch.covered, yardstick)
+        if self.settings.reciprocal_weight and batch.num_references:
+            with self._mixed(batch.low):
+                again = self.network(batch.low, own_reference(batch.aligned, high), scale)
+            losses["reciprocal"] = relative_l1(again.high.float(), *answer, yardstick)
+        return Learnt(losses, Made(batch.aligned.base, high, *answer))
+
+    def answer(self, network: nn.Module, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"]:
+        """Give the results of a default network."""
+        return network(batch.low, batch.aligned, scale).high
+
+    def _taught(self, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"] | None:
+        """Give the teacher's answer where there are no references; None: there is none."""
+        if batch.teacher is not None or self.teacher is None:
+            return batch.teacher
+        if self.teacher.scale != scale or batch.num_references:
+            return None
+        with torch.no_grad():
+            return self.teacher(batch.low).clamp(0.0, 1.0)
+
+    def _mixed(self, low: Tensor) -> torch.autocast:
+        return torch.autocast(low.device.type, torch.bfloat16, enabled=self.settings.bf16)
+
+
+def own_reference(aligned: Aligned, high: Float32[Tensor, "b 3 H W"]) -> Aligned:
+    """Put what a result adds to the base in the place of the first reference, where that one saw.
+
+    It is softened as the photos of its capture are, since the network crispens photos again.
+    """
+    added = high - aligned.base
+    crispness = aligned.crispness[:, None, None, None]
+    added = added - crispness / (1.0 + crispness) * (added - blur(added, 1.0))
+    seen = (aligned.weight[:, 0] > 0)[:, None]
+    return aligned._replace(
+        detail=torch.cat([(added * seen)[:, None], aligned.detail[:, 1:]], dim=1)
+    )
