@@ -1,0 +1,194 @@
+"""What are four unaligned photos worth on texture maps? `published_quality.py --set DIR`
+
+On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, SMFANet+, and every
+model named by `--model`, without references and with the four crops of its tile, none of which is
+aligned. Each tile is given alone. PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`;
+inside a capture squared errors and similarities are added up over its tiles, and the last column is
+the mean over captures.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import Answer, Claim, bicubic_of, tell_all
+from network_common import SCALE, SINGLE_IMAGE, WEIGHTS, mean
+from texture_map_set import NUM_REFERENCES, find_tiles
+from torch import Tensor
+
+from texsr.flows.model_choice import shipped_folder
+from texsr.flows.sharpen import build_upscaler
+from texsr.models.architectures import choose
+from texsr.models.checkpoint import read_checkpoint
+from texsr.models.smfanet import read_smfanet
+from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.dataset import TextureTile, TilePixels
+from texsr.pipeline.formats.texture_map_folders import read_texture_maps, read_texture_tile
+from texsr.pipeline.references import Cropped
+from texsr.pipeline.stages.measure import Score, measure
+from texsr.pipeline.stages.superresolve import Upscaler
+
+Enlarge = Callable[[TilePixels], np.ndarray]
+BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One row: what is asked, and what it is given."""
+
+    name: str
+    num_references: int
+    steps: int | None  # that it was trained for, where that is known
+    enlarge: Enlarge
+
+
+def planes(stored: np.ndarray) -> Tensor:
+    """Give stored pixels as planes in [0, 1]."""
+    return torch.from_numpy(to_float(stored)).permute(2, 0, 1).contiguous()
+
+
+def stored(high: Tensor, like: np.ndarray) -> np.ndarray:
+    """Give an answer in the depth of its truth."""
+    return to_integer(high.permute(1, 2, 0).contiguous().numpy(), like.dtype)
+
+
+def baselines() -> list[Method]:
+    """Give what every model is held against."""
+    single = read_smfanet(WEIGHTS)
+
+    def enlarged(pixels: TilePixels) -> np.ndarray:
+        return stored(single(planes(pixels.low)[None])[0], pixels.truth)
+
+    def bicubic(pixels: TilePixels) -> np.ndarray:
+        return bicubic_of(pixels.low, pixels.truth)
+
+    return [
+        Method(name=BICUBIC, num_references=0, steps=None, enlarge=bicubic),
+        Method(name=SINGLE_IMAGE, num_references=0, steps=None, enlarge=enlarged),
+    ]
+
+
+def methods_of(asked: str) -> list[Method]:
+    """Give a model without references and, where it takes any, with four."""
+    upscaler, steps = build_upscaler(asked, "cpu"), steps_of(asked)
+    counts = (0,) if upscaler.max_references == 0 else (0, NUM_REFERENCES)
+    return [
+        Method(
+            name=upscaler.name, num_references=count, steps=steps, enlarge=given(upscaler, count)
+        )
+        for count in counts
+    ]
+
+
+def given(upscaler: Upscaler, count: int) -> Enlarge:
+    """Ask a model with so many references of each tile."""
+
+    def enlarge(pixels: TilePixels) -> np.ndarray:
+        photos = [planes(photo) for photo in pixels.references[:count]]
+        references = Cropped(photos=photos) if photos else None
+        return stored(upscaler(planes(pixels.low)[None], references, SCALE).high[0], pixels.truth)
+
+    return enlarge
+
+
+def steps_of(asked: str) -> int | None:
+    """Look up how long a checkpoint was trained; None where it does not say."""
+    chosen = choose(asked, shipped=shipped_folder())
+    recipe = {} if chosen.path is None else read_checkpoint(chosen.path).facts.get("recipe", {})
+    steps = recipe.get("steps taken") if isinstance(recipe, dict) else None
+    return steps if isinstance(steps, int) else None
+
+
+def pooled(scores: Sequence[tuple[Score, int]]) -> Score:
+    """Put the scores of tiles together, each with how many texels it was taken on."""
+    count = sum(num for _, num in scores)
+    squared = sum(255.0**2 * 10 ** (-score.psnr_y / 10) * num for score, num in scores)
+    psnr = 10 * np.log10(255.0**2 * count / squared) if squared else float("inf")
+    return Score(psnr_y=float(psnr), ssim_y=sum(one.ssim_y * num for one, num in scores) / count)
+
+
+def scored(method: Method, tiles: Sequence[TextureTile]) -> Score:
+    """Score a method on the tiles of one capture together."""
+    found: list[tuple[Score, int]] = []
+    for tile in tiles:
+        pixels = read_texture_tile(tile)
+        with torch.inference_mode():
+            score = measure(method.enlarge(pixels), pixels.truth, pixels.mask)
+        found.append((score.result, score.num_texels))
+    return pooled(found)
+
+
+def averaged(scores: Sequence[Score]) -> Score:
+    """Give the plain mean."""
+    return Score(psnr_y=mean([s.psnr_y for s in scores]), ssim_y=mean([s.ssim_y for s in scores]))
+
+
+def claims(found: dict[tuple[str, int], Score]) -> list[Claim]:
+    """Hold each model with its references against itself without, and against bicubic."""
+    bicubic = found[BICUBIC, 0].psnr_y
+    decided: list[Claim] = []
+    for (name, count), score in found.items():
+        if count:
+            alone = found[name, 0].psnr_y
+            text = f"{name}, {count} references: {score.psnr_y:.3f} dB in the mean, "
+            over = f"{score.psnr_y - alone:+.3f} over itself without (above 0)"
+            decided.append(Claim(text=text + over, met=score.psnr_y > alone))
+            over = f"{score.psnr_y - bicubic:+.3f} over bicubic (above 0)"
+            decided.append(Claim(text=text + over, met=score.psnr_y > bicubic))
+    return decided
+
+
+def answer(methods: Sequence[Method], tiles: dict[str, list[TextureTile]], turned: bool) -> Answer:
+    """Score every method on every capture."""
+    rows: list[tuple[str | float | None, ...]] = []
+    means: dict[tuple[str, int], Score] = {}
+    for method in methods:
+        scores = [scored(method, each) for each in tiles.values()]
+        whole = averaged(scores)
+        means[method.name, method.num_references] = whole
+        steps = None if method.steps is None else f"{method.steps:,}"
+        cells = [f"{one.psnr_y:.2f} / {one.ssim_y:.4f}" for one in (*scores, whole)]
+        rows.append((method.name, f"{method.num_references}", steps, *cells))
+        sys.stderr.write(f"{rows[-1]}\n")
+    inputs: dict[str, Any] = {
+        "tiles": ", ".join(f"{len(each)} of {name}" for name, each in tiles.items()),
+        "low tile": "64²",
+        "scale": SCALE,
+        "crops": "turned" if turned else "as photographed",
+        "threads": torch.get_num_threads(),
+    }
+    return Answer(
+        question="What are four unaligned photos worth on texture maps?",
+        columns=("", "references", "steps trained", *tiles, "mean"),
+        rows=rows,
+        claims=claims(means),
+        inputs=inputs,
+        notes="PSNR-Y in dB / SSIM-Y on covered texels, as in AMRSR's table, whose sets were never "
+        "published: these are tiles of our validation captures (`texture_map_set.py`), x4. No "
+        "network is told where in a tile a crop belongs. Models of the project answer with what "
+        "reduces to the low tile.",
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made.add_argument("--json", type=Path, help="where to store the answer")
+    made.add_argument("--set", type=Path, required=True, help="what texture_map_set.py made")
+    made.add_argument("--model", nargs="+", default=["fast"], help="names or checkpoint files")
+    made.add_argument("--only", nargs="+", help="captures; all")
+    asked = made.parse_args()
+    tiles = find_tiles(asked.set)
+    tiles = {name: each for name, each in tiles.items() if not asked.only or name in asked.only}
+    methods = [*baselines(), *(one for model in asked.model for one in methods_of(model))]
+    turned = read_texture_maps(asked.set).turned
+    tell_all([answer(methods, tiles, turned)], asked.json)
+
+
+if __name__ == "__main__":
+    main()
