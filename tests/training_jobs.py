@@ -8,8 +8,8 @@ import numpy as np
 from texsr.flows.training_data import Pack, PackSettings
 from texsr.flows.training_log import read_log
 from texsr.flows.training_settings import Recipe, Sitting, TrainJob
+from texsr.models.learner import TrainingSettings
 from texsr.models.texsr import TexsrConfig
-from texsr.models.training import TrainingSettings
 
 TINY = TexsrConfig(width=8, prior_blocks=1, fusion_blocks=1, reference_width=6)
 SIDE, SCALE = 16, 4
