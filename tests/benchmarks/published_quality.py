@@ -4,7 +4,7 @@ On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, S
 model named by `--model`, without references and with the four crops of its tile, none of which is
 aligned. Each tile is given alone. PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`;
 inside a capture squared errors and similarities are added up over its tiles, and the last column is
-the mean over captures.
+the mean over captures. Several sets (crops turned, crops as photographed) give a table each.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Answer, Claim, bicubic_of, tell_all
+from common import NAMES, Answer, Claim, bicubic_of, tell_all
 from network_common import SCALE, SINGLE_IMAGE, WEIGHTS, mean
 from texture_map_set import NUM_REFERENCES, find_tiles
 from torch import Tensor
@@ -159,11 +159,11 @@ def answer(methods: Sequence[Method], tiles: dict[str, list[TextureTile]], turne
         "tiles": ", ".join(f"{len(each)} of {name}" for name, each in tiles.items()),
         "low tile": "64²",
         "scale": SCALE,
-        "crops": "turned" if turned else "as photographed",
         "threads": torch.get_num_threads(),
     }
+    stand = "turned as the tile stands" if turned else "left as photographed"
     return Answer(
-        question="What are four unaligned photos worth on texture maps?",
+        question=f"What are four unaligned photos worth on texture maps, {stand}?",
         columns=("", "references", "steps trained", *tiles, "mean"),
         rows=rows,
         claims=claims(means),
@@ -179,15 +179,19 @@ def main() -> None:
     """Read the command line."""
     made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     made.add_argument("--json", type=Path, help="where to store the answer")
-    made.add_argument("--set", type=Path, required=True, help="what texture_map_set.py made")
+    made.add_argument(
+        "--set", type=Path, nargs="+", required=True, help="what texture_map_set.py made"
+    )
     made.add_argument("--model", nargs="+", default=["fast"], help="names or checkpoint files")
-    made.add_argument("--only", nargs="+", help="captures; all")
+    made.add_argument("--only", nargs="+", choices=NAMES, help="captures; all")
     asked = made.parse_args()
-    tiles = find_tiles(asked.set)
-    tiles = {name: each for name, each in tiles.items() if not asked.only or name in asked.only}
     methods = [*baselines(), *(one for model in asked.model for one in methods_of(model))]
-    turned = read_texture_maps(asked.set).turned
-    tell_all([answer(methods, tiles, turned)], asked.json)
+    answers: list[Answer] = []
+    for root in asked.set:
+        found = find_tiles(root)
+        tiles = {name: found[name] for name in asked.only or found}
+        answers.append(answer(methods, tiles, read_texture_maps(root).turned))
+    tell_all(answers, asked.json)
 
 
 if __name__ == "__main__":
