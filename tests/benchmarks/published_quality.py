@@ -1,8 +1,9 @@
 """What are four unaligned photos worth on texture maps? `published_quality.py --set DIR`
 
-On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, SMFANet+, and every
-model named by `--model`, without references and with the four crops of its tile, none of which is
-aligned. Each tile is given alone. PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`;
+On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, as it is and made true
+to the low tile, SMFANet+, and every model named by `--model`, without references and with the four
+crops of its tile, none of which is aligned. What models of the project answer is made true to the
+low tile, which alone beats bicubic: they are held against both. Each tile is given alone. PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`;
 inside a capture squared errors and similarities are added up over its tiles, and the last column is
 the mean over captures. Several sets (crops turned, crops as photographed) give a table each.
 """
@@ -25,6 +26,7 @@ from texsr.flows.model_choice import shipped_folder
 from texsr.flows.sharpen import build_upscaler
 from texsr.models.architectures import choose
 from texsr.models.checkpoint import read_checkpoint
+from texsr.models.resample import enlarge_faithfully
 from texsr.models.smfanet import read_smfanet
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.dataset import TextureTile, TilePixels
@@ -34,7 +36,7 @@ from texsr.pipeline.stages.measure import Score, measure
 from texsr.pipeline.stages.superresolve import Upscaler
 
 Enlarge = Callable[[TilePixels], np.ndarray]
-BICUBIC = "bicubic"
+BICUBIC, FAITHFUL = "bicubic", "bicubic, made true to the low tile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,12 @@ def baselines() -> list[Method]:
     def bicubic(pixels: TilePixels) -> np.ndarray:
         return bicubic_of(pixels.low, pixels.truth)
 
+    def faithful(pixels: TilePixels) -> np.ndarray:
+        return stored(enlarge_faithfully(planes(pixels.low)[None], SCALE)[0], pixels.truth)
+
     return [
         Method(name=BICUBIC, num_references=0, steps=None, enlarge=bicubic),
+        Method(name=FAITHFUL, num_references=0, steps=None, enlarge=faithful),
         Method(name=SINGLE_IMAGE, num_references=0, steps=None, enlarge=enlarged),
     ]
 
@@ -129,17 +135,15 @@ def averaged(scores: Sequence[Score]) -> Score:
 
 
 def claims(found: dict[tuple[str, int], Score]) -> list[Claim]:
-    """Hold each model with its references against itself without, and against bicubic."""
-    bicubic = found[BICUBIC, 0].psnr_y
+    """Hold each model with its references against itself without, and against both bicubics."""
     decided: list[Claim] = []
     for (name, count), score in found.items():
         if count:
-            alone = found[name, 0].psnr_y
-            text = f"{name}, {count} references: {score.psnr_y:.3f} dB in the mean, "
-            over = f"{score.psnr_y - alone:+.3f} over itself without (above 0)"
-            decided.append(Claim(text=text + over, met=score.psnr_y > alone))
-            over = f"{score.psnr_y - bicubic:+.3f} over bicubic (above 0)"
-            decided.append(Claim(text=text + over, met=score.psnr_y > bicubic))
+            floors = {"itself without": name, BICUBIC: BICUBIC, FAITHFUL: FAITHFUL}
+            for told, floor in floors.items():
+                over = score.psnr_y - found[floor, 0].psnr_y
+                text = f"{name}, {count} references: {score.psnr_y:.3f} dB in the mean, "
+                decided.append(Claim(text=f"{text}{over:+.3f} over {told} (above 0)", met=over > 0))
     return decided
 
 
@@ -170,8 +174,8 @@ def answer(methods: Sequence[Method], tiles: dict[str, list[TextureTile]], turne
         inputs=inputs,
         notes="PSNR-Y in dB / SSIM-Y on covered texels, as in AMRSR's table, whose sets were never "
         "published: these are tiles of our validation captures (`texture_map_set.py`), x4. No "
-        "network is told where in a tile a crop belongs. Models of the project answer with what "
-        "reduces to the low tile.",
+        "network is told where in a tile a crop belongs. What models of the project answer is made "
+        "true to the low tile, which alone beats bicubic.",
     )
 
 
