@@ -1,11 +1,12 @@
 """What are four unaligned photos worth on texture maps? `published_quality.py --set DIR`
 
-On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, as it is and made true
-to the low tile, SMFANet+, and every model named by `--model`, without references and with the four
-crops of its tile, none of which is aligned. What models of the project answer is made true to the
-low tile, which alone beats bicubic: they are held against both. Each tile is given alone. PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`;
-inside a capture squared errors and similarities are added up over its tiles, and the last column is
-the mean over captures. Several sets (crops turned, crops as photographed) give a table each.
+On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, as it is and made
+true to the low tile, SMFANet+, and every model named by `--model`, without references and with the
+four crops of its tile, none of which is aligned. What models of the project answer is made true to
+the low tile, which alone beats bicubic: they are held against both. Each tile is given alone.
+PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`; inside a capture squared errors and
+similarities are added up over its tiles, and the last column is the mean over captures. Several
+sets (crops turned, crops as photographed) give a table each.
 """
 
 import argparse
