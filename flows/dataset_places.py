@@ -9,6 +9,7 @@ from texsr.pipeline.formats.json_fields import read_json
 # Beside the repository, see docs/training-data.md: validation captures and benchmarks live there.
 VALIDATION_FOLDERS = (("shared", "data", "captures"), ("shared", "data", "benchmarks"))
 SHARED = ("shared", "data")
+NOTES = ("dataset.json", "manifest.json")  # of datasets, and of texture maps
 TERMS = ("ATTRIBUTION", "LICENSE", "LICENCE")
 
 
@@ -16,8 +17,8 @@ def for_validation_only(root: Path) -> bool:
     """Whether nothing may be trained on a folder: by where it lies, or by what it was made from."""
     if any(_lies_below(root, folder) for folder in VALIDATION_FOLDERS):
         return True
-    note = root / "dataset.json"
-    return note.is_file() and read_json(note).get("validation_only") is True
+    notes = [note for name in NOTES if (note := root / name).is_file()]
+    return any(read_json(note).get("validation_only") is True for note in notes)
 
 
 def check_place(out: Path, sources: Sequence[Path]) -> Path:

@@ -37,6 +37,7 @@ from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.checkpoint import Checkpoint
 from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
+from texsr.pipeline.formats.texture_map_folders import MANIFEST, read_texture_maps
 from texsr.pipeline.formats.writing import write_file
 
 MARK = "training.json"
@@ -152,8 +153,13 @@ def _named_sets(material: Material) -> dict[str, Path]:
 
 
 def _set_origin(place: Path) -> Origin:
-    use = "tiles and photos that show them, not aligned"
-    return origin_of(place, name=place.resolve().name, use=use)
+    use, name = "tiles and photos that show them, not aligned", place.resolve().name
+    if not (place / MANIFEST).is_file():
+        return origin_of(place, name=name, use=use)
+    made = read_texture_maps(place)
+    return Origin(
+        name=name, licence=made.licence, source=", ".join(one.name for one in made.maps), use=use
+    )
 
 
 def _check_some(packs: list[Path], scenes: dict[str, list[Scene]]) -> None:

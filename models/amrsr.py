@@ -31,6 +31,7 @@ from texsr.models.blocks import residual_blocks
 from texsr.models.looking import Looked
 from texsr.models.matching import LEAST_NORM, REACH, RunningMatch
 from texsr.models.parts import Choice, Parts, cut, parts_of, times
+from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
 from texsr.models.transfer import Carried
 from texsr.models.vgg import WIDTHS, VggTrunk
@@ -239,6 +240,8 @@ class Generator(nn.Module):
         self.leave = nn.Sequential(
             nn.Conv2d(width, width // 2, 3, padding=1), nn.Conv2d(width // 2, 3, 1)
         )
+        if config.over_base:  # nothing is added at first
+            silence(*self.leave[-1].parameters())
 
     def forward(
         self, low: Float32[Tensor, "b 3 h w"], levels: Sequence[Float32[Tensor, "b _ _ _"]]
