@@ -4,7 +4,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def encode(value: Any) -> Any:
-    """Turn nested dataclasses into what JSON can hold."""
+    """Turn nested dataclasses into what JSON can hold.
+
+    Fields of a network's size that were added later are told only where they are not the default:
+    so checkpoints and states of trainings are what they were before there were such fields.
+    """
     match value:
         case errors.TexsrError():
             return value.as_json()
@@ -29,9 +33,15 @@ def encode(value: Any) -> Any:
         case tuple() | list():
             return [encode(item) for item in value]
         case _ if is_dataclass(value):
-            return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+            told = (field for field in fields(value) if not _goes_without(field, value))
+            return {field.name: encode(getattr(value, field.name)) for field in told}
         case _:
             return value
+
+
+def _goes_without(field: Field[Any], value: Any) -> bool:
+    # The mark is `texsr.models.configuration.ADDED_LATER`, whose import would load PyTorch.
+    return "added later" in field.metadata and getattr(value, field.name) == field.default
 
 
 def decode(kind: Any, data: Any) -> Any:

@@ -30,7 +30,7 @@ from torch.nn import functional
 from texsr.models.blocks import residual_blocks
 from texsr.models.looking import Looked
 from texsr.models.matching import LEAST_NORM, REACH, RunningMatch
-from texsr.models.parts import Choice, Parts, cut, parts_of, times
+from texsr.models.parts import Choice, Parts, compared, cut, parts_of, times
 from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
 from texsr.models.transfer import Carried
@@ -144,15 +144,11 @@ class Amrsr(nn.Module):
             return self._most_similar(
                 query, [p for one in references for p in parts_of(one, parts)]
             )
-        of_references = (
-            _best(
-                query,
-                (self._most_similar(query, [part]) for part in parts_of(reference, parts)),
-                parts.vectors,
-            )
-            for reference in references
+        winners = (
+            _best(query, (self._most_similar(query, some) for some in together), parts.vectors)
+            for together in compared(references, parts)
         )
-        return _best(query, of_references, parts.vectors)
+        return _best(query, winners, parts.vectors)
 
     def _most_similar(self, query: Float32[Tensor, "c h w"], pictures: list[Tensor]) -> Swapped:
         """INPUTATT: for each patch the most similar one of all in some pictures."""

@@ -32,7 +32,8 @@ class Architecture:
     """How a checkpoint becomes a network, and a network an upscaler."""
 
     config: type
-    """A frozen dataclass; a checkpoint has each of its fields and no other."""
+    """A frozen dataclass; a checkpoint has each of its fields, but for those added later, and no
+    other."""
     network: Callable[[Any], nn.Module]
     """Of a configuration; its state is what a checkpoint holds."""
     upscaler: Callable[[Any, str], Upscaler] | None = None

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.matching import LEAST_NORM, match
+from texsr.models.matching import LEAST_NORM, REACH, match
 from texsr.models.nearby import likeness
 from texsr.models.transfer import Wanted
 
@@ -56,6 +56,20 @@ def find(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> F
         rows[place] = top + 1 + best.patch[0] // sides[1]
         columns[place] = left + 1 + best.patch[0] % sides[1]
     return Found(rows, columns)
+
+
+@torch.no_grad()
+def find_anywhere(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> Found:
+    """Match every site with all of the reduced reference: what `find` is a shortcut for.
+
+    Args:
+        query: of the low image.
+        keys: of the reduced reference.
+    """
+    around = functional.pad(query[None], (1, 1, 1, 1), mode="replicate")[0]
+    patch = match(around, keys).patch[0]
+    across = keys.shape[2] - REACH
+    return Found(1 + patch // across, 1 + patch % across)
 
 
 def similarity(

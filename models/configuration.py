@@ -1,4 +1,7 @@
-"""Configurations out of files: each field there, no other, each of its type."""
+"""Configurations out of files: each field there, no other, each of its type.
+
+A field marked `ADDED_LATER` may lack: files from before it mean its default.
+"""
 
 import types
 import typing
@@ -8,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from texsr.models.checkpoint import CheckpointError
+
+ADDED_LATER = {"added later": True}
+"""Metadata of a field with a default that files written before it do not have."""
 
 
 def configure(kind: type, config: Mapping[str, Any], where: str | Path) -> Any:
@@ -22,8 +28,11 @@ def configure(kind: type, config: Mapping[str, Any], where: str | Path) -> Any:
     """
     hints = typing.get_type_hints(kind)
     known = {field.name: hints[field.name] for field in fields(kind)}
+    needed = {
+        field.name for field in fields(kind) if not ADDED_LATER.keys() <= field.metadata.keys()
+    }
     faults = [
-        *(f"no field '{name}'" for name in sorted(known.keys() - config.keys())),
+        *(f"no field '{name}'" for name in sorted(needed - config.keys())),
         *(f"an unknown field '{name}'" for name in sorted(config.keys() - known.keys())),
         *(
             f"{name} = {config[name]!r}, which is not of type {_said(hint)}"

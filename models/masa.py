@@ -16,8 +16,8 @@ takes ten gigabytes for five photographs. Colours are RGB, blocks are of 8 sites
 extended to whole ones, not its blocks stretched), and first weights are PyTorch's own.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
-from texsr.models.coarse_to_fine import BLOCK_SITES, find, similarity, wanted_of
+from texsr.models.coarse_to_fine import BLOCK_SITES, Found, find, similarity, wanted_of
+from texsr.models.configuration import ADDED_LATER
 from texsr.models.looking import Looked, extended
 from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
@@ -37,6 +38,7 @@ STACKED_PX = 512  # each reference of several is centred in a square of so many
 NUM_LEVELS = 3
 STARTS = 0.1, 0.1  # of residual blocks
 LEAST_VARIANCE = 1e-5
+Search = Callable[[Float32[Tensor, "c h w"], Float32[Tensor, "c h2 w2"]], Found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,10 @@ class MasaConfig:
     """Residual blocks of each level that the low image goes back up."""
     fusion_blocks: tuple[int, int, int] = (12, 8, 4)
     """Residual blocks at the low size, at twice and at four times that."""
+    sam: bool = field(default=True, metadata=ADDED_LATER)
+    """Adapt what is carried to the low image; else it stays as it is."""
+    dram: bool = field(default=True, metadata=ADDED_LATER)
+    """Fuse by what each side lacks of the other; else a convolution takes both."""
 
 
 @final
@@ -64,7 +70,10 @@ class Masa(nn.Module):
         self.decoder = Decoder(config)
 
     def forward(
-        self, low: Float32[Tensor, "3 h w"], references: Sequence[Float32[Tensor, "3 _ _"]]
+        self,
+        low: Float32[Tensor, "3 h w"],
+        references: Sequence[Float32[Tensor, "3 _ _"]],
+        search: Search = find,
     ) -> Float32[Tensor, "3 H W"]:
         """Make an image four times larger.
 
@@ -72,30 +81,35 @@ class Masa(nn.Module):
             low: sRGB-encoded, [0, 1], of any size.
             references: of any number and sizes; each is matched by itself. None of them: the
                 answer by the low image alone.
+            search: how sites are matched.
         """
         height, width = low.shape[1:]
         padded = whole_blocks(low)
         levels = self.encoder(padded[None])
-        carried = self.carry(levels[0][0], references)
+        carried = self.carry(levels[0][0], references, search)
         high = self.decoder(levels, [level[None] for level in carried])
         high = high + enlarge(padded[None], SCALE)
         return high[0, :, : height * SCALE, : width * SCALE]
 
     def carry(
-        self, query: Float32[Tensor, "c h w"], references: Sequence[Tensor]
+        self,
+        query: Float32[Tensor, "c h w"],
+        references: Sequence[Tensor],
+        search: Search = find,
     ) -> list[Float32[Tensor, "c _ _"]]:
         """Bring reference features to the sites of a low image, finest first, weighed by likeness.
 
         Args:
             query: the finest features of the low image.
             references: the most similar is taken at each site.
+            search: how sites are matched.
         """
         carried: list[Tensor] = []
         best = torch.full_like(query[0], -torch.inf)
         for reference in references:
             reduced = reduce(extended(reference)[None], SCALE)
             keys = self.encoder.first(reduced)[0]
-            found = find(query, keys)
+            found = search(query, keys)
             alike = similarity(query, keys, found)
             better = alike > best
             best = torch.where(better, alike, best)
@@ -196,8 +210,8 @@ class Decoder(nn.Module):
         self.climb = nn.ModuleList(
             _Merge(into, width, config.low_blocks) for into in (width, 2 * width, 2 * width)
         )
-        self.adapt = Sam(width)
-        self.fuse = nn.ModuleList(Dram(width) for _ in range(2))
+        self.adapt = Sam(width) if config.sam else AsItIs()
+        self.fuse = nn.ModuleList(Dram(width) if config.dram else Joint(width) for _ in range(2))
         self.merge = nn.Conv2d(2 * width, width, 3, padding=1)
         self.refine = nn.ModuleList(
             residual_blocks(width, count, starts=STARTS) for count in config.fusion_blocks
@@ -243,6 +257,14 @@ class Sam(nn.Module):
 
 
 @final
+class AsItIs(nn.Module):
+    """In the place of `Sam`: a reference is taken with the contrast that it has."""
+
+    def forward(self, low: Tensor, taken: Tensor) -> Float32[Tensor, "b c h w"]:
+        return taken
+
+
+@final
 class Dram(nn.Module):
     """Dual residual aggregation: what each of low image and reference lacks of the other."""
 
@@ -262,6 +284,20 @@ class Dram(nn.Module):
         less = low - functional.relu(self.down_for_low(taken))
         second = functional.relu(self.up_for_low(less + low))
         return functional.relu(self.merge(torch.cat([first, second], dim=1)))
+
+
+@final
+class Joint(nn.Module):
+    """In the place of `Dram`: one convolution takes the enlarged low image and the reference."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.merge = nn.Conv2d(2 * width, width, 3, padding=1)
+
+    def forward(
+        self, low: Float32[Tensor, "b c h w"], taken: Float32[Tensor, "b c 2*h 2*w"]
+    ) -> Float32[Tensor, "b c 2*h 2*w"]:
+        return functional.relu(self.merge(torch.cat([_doubled(low), taken], dim=1)))
 
 
 @final

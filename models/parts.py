@@ -1,7 +1,7 @@
 """Inputs cut into parts for attention, as AMRSR does it (see `amrsr`)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
@@ -15,8 +15,10 @@ from texsr.models.looking import LEAST_SITES, SITE_PX, extended
 class Choice(Enum):
     """How one match is chosen of those in all parts of all references."""
 
-    LEVELS = auto()  # part by part, then by REFATT: as published
+    LEVELS = auto()  # part by part, then by REFATT over parts and over references: as published
     RUNNING = auto()  # the most similar patch of all: cheaper
+    PARTS = auto()  # part by part, then by REFATT over all of them, whosever they are
+    REFERENCES = auto()  # the most similar patch of each reference, then REFATT over references
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,27 @@ def parts_of(reference: Float32[Tensor, "3 h w"], parts: Parts) -> list[Tensor]:
         reference[:, times(rows, SITE_PX), times(columns, SITE_PX)]
         for rows, columns in cut(sites[0], sites[1], parts.of_references)
     ]
+
+
+def compared(
+    references: Sequence[Float32[Tensor, "3 _ _"]], parts: Parts
+) -> Iterator[list[list[Tensor]]]:
+    """Say which pictures are matched together, and which of their maps REFATT compares when.
+
+    Returns:
+        In each list, those compared first: each is the pictures that are matched as one. What wins
+        of each list is compared last.
+    """
+    cut_up = (parts_of(one, parts) for one in references)
+    match parts.choice:
+        case Choice.LEVELS:
+            yield from ([[part] for part in pieces] for pieces in cut_up)
+        case Choice.PARTS:
+            yield [[part] for pieces in cut_up for part in pieces]
+        case Choice.REFERENCES:
+            yield from ([pieces] for pieces in cut_up)
+        case Choice.RUNNING:
+            yield [[part for pieces in cut_up for part in pieces]]
 
 
 def times(part: slice, block: int) -> slice:

@@ -8,10 +8,18 @@ import pytest
 from tests.flows.conftest import Repeater
 from texsr.flows.handles import decode, encode, load_sharpened, save_sharpened
 from texsr.flows.settings import RunSettings
+from texsr.models.masa import MasaConfig
 from texsr.pipeline.capture import Finding, LeftOut, Severity
 from texsr.pipeline.errors import CaptureError, OutputError
 from texsr.pipeline.record import RunRecord
 from texsr.pipeline.stages.load import load_capture
+
+
+def test_fields_added_later_are_told_where_they_say_something():
+    size, less = MasaConfig(width=8), MasaConfig(width=8, dram=False)
+    assert set(encode(size)) == {"width", "encoder_blocks", "low_blocks", "fusion_blocks"}
+    assert encode(less) == {**encode(size), "dram": False}
+    assert [decode(MasaConfig, encode(one)) for one in (size, less)] == [size, less]
 
 
 @pytest.mark.usefixtures("repeater")

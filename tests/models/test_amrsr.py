@@ -50,13 +50,24 @@ def test_sizes_are_those_of_the_paper():
     assert trunk.get_total_flops() / 2e9 == pytest.approx(7.4, rel=0.006)
 
 
-@pytest.mark.parametrize(("count", "vectors"), [(1, 1), (4, 1), (1, 4), (4, 2)])
-def test_attention_is_the_one_written_out(network, monkeypatch, count, vectors):
+@pytest.mark.parametrize(
+    ("count", "vectors", "choice"),
+    [
+        (1, 1, Choice.LEVELS),
+        (4, 1, Choice.LEVELS),
+        (1, 4, Choice.LEVELS),
+        (4, 2, Choice.LEVELS),
+        (4, 2, Choice.PARTS),
+        (4, 2, Choice.REFERENCES),
+    ],
+)
+def test_attention_is_the_one_written_out(network, monkeypatch, count, vectors, choice):
     monkeypatch.setattr(amrsr, "KEY_WINDOW", (5, 7))
     monkeypatch.setattr(looking, "WINDOW_REACHES", 1)
     low = picture(0, 7, 6)
     references = [picture(1, 40, 48), picture(2, 56, 32)]
-    found = network.attend(low, references, Parts(of_references=count, vectors=vectors))
+    asked = Parts(of_references=count, vectors=vectors, choice=choice)
+    found = network.attend(low, references, asked)
     parts = [
         [
             reference[:, 4 * rows.start : 4 * rows.stop, 4 * columns.start : 4 * columns.stop]
@@ -64,16 +75,16 @@ def test_attention_is_the_one_written_out(network, monkeypatch, count, vectors):
         ]
         for reference in references
     ]
-    expected = oracle.attend(network.trunk, low, parts, vectors)
+    expected = oracle.attend(network.trunk, low, parts, vectors, choice)
     for ours, theirs in zip(found.levels, expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
-def test_one_running_choice_is_the_levels_of_one_part_of_one_reference(network):
+def test_every_choice_is_the_same_for_one_part_of_one_reference(network):
     low, reference = picture(0, 9, 8), picture(1, 44, 36)
-    ours, theirs = (network.attend(low, [reference], Parts(choice=choice)) for choice in Choice)
-    for one, other in zip(ours.levels, theirs.levels, strict=True):
-        assert torch.equal(one, other)
+    found = [network.attend(low, [reference], Parts(choice=choice)) for choice in Choice]
+    for levels in zip(*(one.levels for one in found), strict=True):
+        assert all(torch.equal(levels[0], other) for other in levels[1:])
 
 
 def test_parts_of_a_reference_agree_with_the_whole_but_at_their_borders(network):

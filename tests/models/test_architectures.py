@@ -20,6 +20,7 @@ from texsr.models.architectures import (
 )
 from texsr.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
 from texsr.models.configuration import configure
+from texsr.models.masa import MasaConfig
 from texsr.models.protocol import Upscaled
 from texsr.models.resample import enlarge
 from texsr.models.upscaler import Upscaler
@@ -272,6 +273,17 @@ def test_a_configuration_without_a_field_even_one_with_a_default(name):
     error = refusal(replace(checkpoint, config=config))
     assert f"no field '{name}'" in error.found
     assert "TinyConfig: width, gain" in error.expected
+
+
+def test_a_field_added_later_may_lack_in_a_file_from_before_it():
+    config = asdict(MasaConfig(width=8))
+    before = {key: value for key, value in config.items() if key not in ("sam", "dram")}
+    assert configure(MasaConfig, before, "x") == MasaConfig(width=8)
+    assert not configure(MasaConfig, {**config, "sam": False}, "x").sam
+    with pytest.raises(CheckpointError, match="no field 'width'"):
+        configure(MasaConfig, {key: config[key] for key in ("sam", "dram")}, "x")
+    with pytest.raises(CheckpointError, match="not of type bool"):
+        configure(MasaConfig, {**before, "dram": 1}, "x")
 
 
 def test_a_configuration_with_a_field_too_many():

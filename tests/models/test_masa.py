@@ -1,5 +1,7 @@
 """MASA-SR: as published, against its matching and transfer written out; any size."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -7,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.oracles import masa as oracle
 from tests.pictures import picture
 from texsr.models import looking
-from texsr.models.coarse_to_fine import find
-from texsr.models.masa import Masa, MasaConfig, Sam, stacked
+from texsr.models.coarse_to_fine import find, find_anywhere
+from texsr.models.masa import Joint, Masa, MasaConfig, Sam, stacked
 
 SMALL = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=(1, 1, 1))
 
@@ -78,9 +80,55 @@ def test_sites_find_themselves():
     assert torch.equal(found.column[inner], torch.arange(16, 32).expand(16, 16)[inner])
 
 
-def test_every_part_of_it_learns():
+def test_exhaustive_matching_is_the_table_of_all_patches():
+    rng = torch.Generator().manual_seed(0)
+    query, keys = torch.randn(4, 8, 16, generator=rng), torch.randn(4, 12, 9, generator=rng)
+    found = find_anywhere(query, keys)
+    around = torch.nn.functional.pad(query[None], (1, 1, 1, 1), mode="replicate")
+    asked, known = (
+        torch.nn.functional.normalize(torch.nn.functional.unfold(one, 3)[0], dim=0)
+        for one in (around, keys[None])
+    )
+    best = (asked.T @ known).argmax(1).view(8, 16)
+    assert torch.equal(found.row, 1 + best // 7)
+    assert torch.equal(found.column, 1 + best % 7)
+
+
+def test_exhaustive_matching_finds_what_is_at_least_as_similar(network):
+    low, reference = picture(0, 16, 16), picture(1, 128, 96)
+    query = network.encoder(low[None])[0][0]
+    coarse, whole = (network.carry(query, [reference], how) for how in (find, find_anywhere))
+    assert any(not torch.equal(one, other) for one, other in zip(coarse, whole, strict=True))
+    assert network(low, [reference], find_anywhere).shape == (3, 64, 64)
+
+
+@pytest.mark.parametrize("without", ["sam", "dram"])
+def test_it_goes_without_a_part_and_is_smaller_by_it(without):
     torch.manual_seed(0)
-    network = Masa(SMALL)
+    whole, less = Masa(SMALL), Masa(replace(SMALL, **{without: False}))
+    names = {"sam": "decoder.adapt.", "dram": "decoder.fuse."}
+    sizes = [
+        sum(w.numel() for k, w in one.named_parameters() if not k.startswith(names[without]))
+        for one in (whole, less)
+    ]
+    assert sizes[0] == sizes[1]
+    assert sum(w.numel() for w in less.parameters()) < sum(w.numel() for w in whole.parameters())
+    low, references = picture(0, 9, 11), [picture(1, 40, 48)]
+    assert less(low, references).shape == (3, 36, 44)
+
+
+def test_without_aggregation_both_sides_go_through_one_convolution():
+    torch.manual_seed(0)
+    joint, low, taken = Joint(4), torch.randn(1, 4, 5, 6), torch.randn(1, 4, 10, 12)
+    larger = torch.nn.functional.interpolate(low, scale_factor=2.0, mode="bilinear")
+    expected = joint.merge(torch.cat([larger, taken], dim=1)).clamp_min(0.0)
+    torch.testing.assert_close(joint(low, taken), expected)
+
+
+@pytest.mark.parametrize("config", [SMALL, replace(SMALL, sam=False, dram=False)])
+def test_every_part_of_it_learns(config):
+    torch.manual_seed(0)
+    network = Masa(config)
     for parameter in network.decoder.adapt.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     reference = picture(1, 40, 48).requires_grad_(True)

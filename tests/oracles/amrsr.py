@@ -4,20 +4,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from texsr.models.parts import Choice
 from texsr.models.resample import enlarge, reduce
 
 
-def swap(query: Tensor, keys: Tensor, values: list[Tensor]) -> list[Tensor]:
-    """INPUTATT: the swapped maps (c h w, finest first) of one reference part."""
+def swap(query: Tensor, keys: list[Tensor], values: list[list[Tensor]]) -> list[Tensor]:
+    """INPUTATT: the swapped maps (c h w, finest first) of reference parts matched as one."""
     height, width = query.shape[1:]
     asked = functional.unfold(query[None], 3)[0]
-    known = functional.unfold(keys[None], 3)[0]
+    known = torch.cat([functional.unfold(one[None], 3)[0] for one in keys], dim=1)
     known = known / known.norm(dim=0, keepdim=True).clamp_min(1e-12)
     best = (known.T @ asked).argmax(0)
     levels = []
-    for index, value in enumerate(values):
-        block = 2 ** (len(values) - 1 - index)
-        patches = functional.unfold(value[None], 3 * block, stride=block)[:, :, best]
+    for index, value in enumerate(zip(*values, strict=True)):
+        block = 2 ** (len(values[0]) - 1 - index)
+        unfolded = [functional.unfold(one[None], 3 * block, stride=block) for one in value]
+        patches = torch.cat(unfolded, dim=2)[:, :, best]
         size = (height * block, width * block)
         total = functional.fold(patches, size, 3 * block, stride=block)
         counts = functional.fold(torch.ones_like(patches), size, 3 * block, stride=block)
@@ -50,14 +52,21 @@ def choose(query: Tensor, offered: list[list[Tensor]], vectors: int) -> list[Ten
     return chosen
 
 
-def attend(trunk, low: Tensor, references: list[list[Tensor]], vectors: int) -> list[Tensor]:
+def attend(
+    trunk, low: Tensor, references: list[list[Tensor]], vectors: int, choice=Choice.LEVELS
+) -> list[Tensor]:
     """Swapped maps for references given as lists of parts, each a picture of whole sites."""
     query = trunk(enlarge(low[None], 4))[-1][0]
-    of_references = []
-    for parts in references:
-        swapped = []
-        for part in parts:
-            keys = trunk(enlarge(reduce(part[None], 4), 4))[-1][0]
-            swapped.append(swap(query, keys, [level[0] for level in trunk(part[None])]))
-        of_references.append(choose(query, swapped, vectors))
+
+    def swapped(parts: list[Tensor]) -> list[Tensor]:
+        keys = [trunk(enlarge(reduce(part[None], 4), 4))[-1][0] for part in parts]
+        return swap(query, keys, [[level[0] for level in trunk(part[None])] for part in parts])
+
+    if choice is Choice.PARTS:
+        return choose(query, [swapped([one]) for parts in references for one in parts], vectors)
+    if choice is Choice.REFERENCES:
+        return choose(query, [swapped(parts) for parts in references], vectors)
+    of_references = [
+        choose(query, [swapped([part]) for part in parts], vectors) for parts in references
+    ]
     return choose(query, of_references, vectors)
