@@ -10,6 +10,7 @@ import typer
 
 from texsr.flows import (
     cli_dataset,
+    cli_enlarge,
     cli_evaluate,
     cli_look,
     cli_make,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(cli_run.run)
 app.command()(cli_run.batch)
+app.command()(cli_enlarge.enlarge)
 app.command("inspect")(cli_look.inspect)
 app.command()(cli_look.plan)
 app.command()(cli_look.preview)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Protocol, final, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import UInt8, UInt16
 
 from texsr.flows.atlas_job import AtlasJob
+from texsr.flows.pictures import enlarge_picture
 from texsr.flows.progress import Progress
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
@@ -16,14 +16,10 @@ from texsr.flows.single_image import Network, enlarge
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import SettingsError
-from texsr.pipeline.reduction import resized
 from texsr.pipeline.resample import resize
-from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superresolve
-from texsr.pipeline.tile import plan_tiles
+from texsr.pipeline.stages.superresolve import Upscaler
 
 Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
-
-TILE_TX = 128  # of pictures without a surface, low texels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,27 +115,13 @@ class Sharpening:
             SettingsError: the upscaler does not go as far as this scale.
         """
         if subject.capture is None:
-            return Enlarged(high=self._alone(subject.low, subject.scale))
+            low = subject.low[..., :3]
+            return Enlarged(high=enlarge_picture(low, self.upscaler, subject.scale, self.device))
         settings = RunSettings(scale=subject.scale, references=self.references, device=self.device)
         scene = Scene(subject.capture, settings, progress)
         job = AtlasJob(scene, 0, self.upscaler, subject.scale, work_dir)
         high, origin, _ = job.run(self.device)
         return Enlarged(high=high, confidence=origin[..., 1])
-
-    def _alone(self, low: Stored, wanted: int) -> Stored:
-        """Enlarge a picture tile by tile, without references."""
-        scale = native_scale(self.upscaler, wanted)
-        color = torch.from_numpy(to_float(low[..., :3])).permute(2, 0, 1)  # 3 h w
-        high = np.empty((low.shape[0] * scale, low.shape[1] * scale, 3), low.dtype)
-        for tile in plan_tiles(
-            *low.shape[:2], size_tx=TILE_TX, overlap_tx=self.upscaler.overlap_tx
-        ):
-            part = color[(slice(None), *tile.padded.slices)].contiguous()
-            made, _, _ = superresolve(part, None, self.upscaler, scale, self.device)
-            core = tile.core.relative_to(tile.padded).scaled(scale)
-            rgb = made.permute(1, 2, 0).numpy()[core.slices]
-            high[tile.core.scaled(scale).slices] = to_integer(rgb, low.dtype)
-        return resized(high, height=low.shape[0] * wanted, width=low.shape[1] * wanted)
 
 
 def pillow_bicubic(

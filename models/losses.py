@@ -28,6 +28,21 @@ def relative_l1(
     return (error / (yardstick + LEAST_YARDSTICK)).mean()
 
 
+def shared_l1(
+    high: Float32[Tensor, "b 3 H W"],
+    target: Float32[Tensor, "b 3 H W"],
+    covered: Float32[Tensor, "b 1 H W"],
+    base: Float32[Tensor, "b 3 H W"],
+) -> Float32[Tensor, ""]:
+    """Mean absolute error over the covered texels of some tiles, as a share of that of a base.
+
+    The tiles share one yardstick: an error counts as much in a flat tile as in any other, as in the
+    plain L1 that the published networks are trained with.
+    """
+    error, least = (tile_l1(one, target, covered).mean() for one in (high, base))
+    return error / (least + LEAST_YARDSTICK)
+
+
 def tile_l1(
     high: Float32[Tensor, "b 3 H W"],
     target: Float32[Tensor, "b 3 H W"],

@@ -32,32 +32,50 @@ class Matched(NamedTuple):
     trust: Float32[Tensor, "b k"]
 
 
+class Known(NamedTuple):
+    """Photos, looked at once: tiles are matched with them one after the other."""
+
+    photos: list[Float32[Tensor, "3 _ _"]]
+    """Of whole low texels."""
+    features: list[Float32[Tensor, "c _ _"]]
+    """Of the photos, reduced; less their mean."""
+    middle: Float32[Tensor, "c 1 1"]
+    """What was taken off: the mean over all photos, the same for every tile."""
+
+
+def know(photos: Sequence[Float32[Tensor, "3 _ _"]], features: Features, scale: int) -> Known:
+    """Look at photos.
+
+    Args:
+        photos: one or more, of any sizes, about as sharp as the answer should be.
+        features: of images of low texels, by which they are compared.
+        scale: texels of the answer to a low one.
+    """
+    whole = [_whole(photo[None], scale) for photo in photos]
+    found = [features(reduce(one, scale))[0] for one in whole]
+    middle = torch.stack([one.mean((1, 2)) for one in found]).mean(0)[:, None, None]
+    return Known([one[0] for one in whole], [one - middle for one in found], middle)
+
+
 def match_photos(
-    low: Float32[Tensor, "1 3 h w"],
-    photos: Sequence[Float32[Tensor, "3 _ _"]],
-    features: Features,
-    scale: int,
+    low: Float32[Tensor, "1 3 h w"], known: Known, features: Features, scale: int
 ) -> Matched:
     """Bring photos to a tile.
 
     Args:
         low: sRGB-encoded, [0, 1], of any size.
-        photos: of any number and sizes, about as sharp as the answer should be.
-        features: of images of the size of `low`, by which they are compared; their mean over the
-            tile is taken off.
+        known: the photos.
+        features: those that the photos were looked at by.
         scale: texels of the answer to one of `low`.
     """
     height, width = low.shape[2:]
-    asked = features(_at_least(low, LEAST_SITES))[0]
-    middle = asked.mean((1, 2), keepdim=True)
+    asked = features(_at_least(low, LEAST_SITES))[0] - known.middle
     colors: list[Tensor] = []
     weights: list[Tensor] = []
-    for photo in photos:
-        whole = _whole(photo[None], scale)
-        known = features(reduce(whole, scale))[0]
-        found = match(asked - middle, known - middle)
+    for photo, shown in zip(known.photos, known.features, strict=True):
+        found = match(asked, shown)
         carried = Carried(asked.shape[1], asked.shape[2], [3 * scale**2], asked)
-        carried.fetch(found.patch[0], _Laid(functional.pixel_unshuffle(whole[0], scale)))
+        carried.fetch(found.patch[0], _Laid(functional.pixel_unshuffle(photo, scale)))
         similarity = functional.pad(found.similarity[None], (1, 1, 1, 1), mode="replicate")[0, 0]
         weight = similarity.clamp(0.0, 1.0) ** POWER
         colors.append(functional.pixel_shuffle(carried.levels()[0], scale))
@@ -66,8 +84,8 @@ def match_photos(
     return Matched(
         torch.stack(colors)[None, :, :, *high].clamp(0.0, 1.0),
         torch.stack(weights)[None, :, *high],
-        low.new_ones(1, len(photos), 2, height, width),
-        low.new_ones(1, len(photos)),
+        low.new_ones(1, len(known.photos), 2, height, width),
+        low.new_ones(1, len(known.photos)),
     )
 
 

@@ -7,6 +7,7 @@ learns to be worth taking from.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -17,7 +18,7 @@ from torch.nn import functional
 from texsr.models.architectures import ARCHITECTURES, Architecture, named_by
 from texsr.models.batches import Batch, PictureBatch
 from texsr.models.learner import Learnt, Made, TrainingSettings
-from texsr.models.losses import relative_l1, tile_l1
+from texsr.models.losses import shared_l1
 from texsr.models.relations import Tuition
 from texsr.models.resample import enlarge, reduce
 from texsr.models.restoring import Restore, pictures_of
@@ -25,6 +26,7 @@ from texsr.models.training import one_cycle
 
 SCALE = 4  # at which a reference is reduced
 LESSON = "lesson"
+CLIP = 5.0  # of the gradient's norm: a reference that misleads is not to undo what was learnt
 FEWEST_PX = 32  # of a reference that is restored in its turn
 
 
@@ -42,7 +44,8 @@ class PictureLearner:
             settings: those of lessons, teachers and doubt play no part but for `lessons`.
             tuition: gives the lessons; needed if there are any.
         """
-        self.network, self.settings, self.tuition = network, settings, tuition
+        self.network, self.tuition = network, tuition
+        self.settings = replace(settings, clip=min(settings.clip, CLIP))
         self.architecture: Architecture = ARCHITECTURES[named_by(network.config)]()
         self.trunks = tuple(name for name, _ in network.named_children())
 
@@ -76,8 +79,7 @@ class PictureLearner:
         answer = batch.truth, batch.covered
         with torch.no_grad():
             base = functional.interpolate(batch.low, size, mode="bicubic", antialias=True)
-            yardstick = tile_l1(base, *answer)
-        losses = {"l1": relative_l1(high, *answer, yardstick)}
+        losses = {"l1": shared_l1(high, *answer, base)}
         if self.settings.reciprocal_weight and batch.num_references:
             losses["reciprocal"] = _reciprocal(restore, high, batch.references)
         return Learnt(losses, Made(base, high, *answer, [one.taken for one in restored]))
@@ -114,7 +116,6 @@ def _reciprocal(
         wanted = given[0][None, :, :height, :width]
         low = reduce(wanted, SCALE)
         everywhere = torch.ones_like(wanted[:, :1])
-        yardstick = tile_l1(enlarge(low, SCALE), wanted, everywhere)
         again = restore(low[0], [result], (height, width)).high[None]
-        losses.append(relative_l1(again, wanted, everywhere, yardstick))
+        losses.append(shared_l1(again, wanted, everywhere, enlarge(low, SCALE)))
     return torch.stack(losses).mean() if losses else high.new_zeros(())

@@ -55,6 +55,11 @@ class PictureUpscaler:
         self.scales, self.max_references = scales, max_references
         self.texel_bytes = texel_bytes
 
+    @property
+    def matches_photos(self) -> bool:
+        """Whether it finds by itself where a photo shows what."""
+        return self.max_references != 0
+
     def fitted(
         self, samples: Iterable[tuple[Float32[Tensor, "1 3 h w"], WarpedReferences]], scale: int
     ) -> "PictureUpscaler":

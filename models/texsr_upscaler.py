@@ -13,7 +13,7 @@ from texsr.models.alignment import PX_CUE, Aligned, align, spread, without_refer
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of
-from texsr.models.matched import Matched, match_photos
+from texsr.models.matched import Known, Matched, know, match_photos
 from texsr.models.projection import Projection
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
@@ -48,6 +48,7 @@ class _Plain(NamedTuple):
 class TexsrUpscaler:
     """The default network over any number of warped references, in any order."""
 
+    matches_photos = True  # it finds by itself where a photo shows what
     overlap_tx = 16  # beyond 12, what is outside changes less than a twentieth of 1/255
 
     def __init__(
@@ -60,6 +61,7 @@ class TexsrUpscaler:
         native = network.config.scales
         self.scales = (*native, BEYOND * max(native))
         self.max_references: int | None = network.config.max_references
+        self._known: tuple[list[Tensor], int, Known] | None = None  # the photos matched last
 
     def ablated(self, what: str) -> "TexsrUpscaler":
         """Give the same without one of its parts.
@@ -125,8 +127,17 @@ class TexsrUpscaler:
 
         if not photos:
             return None
-        tiles = [match_photos(one[None], photos, features, scale) for one in low]
+        if not self._knows(photos, scale):
+            self._known = (list(photos), scale, know(photos, features, scale))
+        assert self._known is not None
+        tiles = [match_photos(one[None], self._known[2], features, scale) for one in low]
         return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
+
+    def _knows(self, photos: list[Tensor], scale: int) -> bool:
+        """Whether these photos are those that were looked at last."""
+        if self._known is None or (len(self._known[0]), self._known[1]) != (len(photos), scale):
+            return False
+        return all(one is other for one, other in zip(self._known[0], photos, strict=True))
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""

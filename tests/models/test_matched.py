@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from texsr.models.architectures import load_upscaler
-from texsr.models.matched import match_photos
+from texsr.models.matched import know, match_photos
 from texsr.models.resample import reduce
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_upscaler import TexsrUpscaler
@@ -50,7 +50,7 @@ def plain(image: Tensor) -> Tensor:
 def test_a_part_of_a_photo_is_found_where_it_lies(scale):
     photo = picture(0, 96, 120)
     truth = photo[:, 16:64, 24:88]
-    found = match_photos(reduce(truth[None], scale), [photo], plain, scale)
+    found = match_photos(reduce(truth[None], scale), know([photo], plain, scale), plain, scale)
     inner = (..., slice(12, -12), slice(12, -12))  # reduced beside what lies around it, elsewhere
     torch.testing.assert_close(found.color[0, 0][inner], truth[inner], atol=1e-5, rtol=0)
     assert float(found.weight[0, 0][inner].min()) > 0.99
@@ -59,7 +59,7 @@ def test_a_part_of_a_photo_is_found_where_it_lies(scale):
 def test_what_is_alike_weighs_more_than_what_is_not():
     truth = picture(0, 64, 64)
     other = torch.rand(3, 80, 80, generator=torch.Generator().manual_seed(1))
-    found = match_photos(low_of(truth), [truth, other], plain, SCALE)
+    found = match_photos(low_of(truth), know([truth, other], plain, SCALE), plain, SCALE)
     assert float(found.weight[0, 1].mean()) < 0.5 * float(found.weight[0, 0].mean())
 
 

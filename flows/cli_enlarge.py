@@ -1,0 +1,73 @@
+"""`texsr enlarge`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from texsr.flows import cli_options as options
+from texsr.flows.console import ProgressBars, answering
+
+if TYPE_CHECKING:
+    from texsr.flows.enlarge import EnlargeOutcome
+
+
+def enlarge(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="PNG, JPEG or TIFF.")],
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PHOTO", help="A photo of the same thing, or a folder; repeat for more."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="[default: NAME_x4.png for NAME.png]"),
+    ] = None,
+    scale: Annotated[float, typer.Option(help="Pixels per pixel and axis, 1.5 to 8.")] = 4.0,
+    model: options.Model = "auto",
+    device: options.Device = "auto",
+    tile_size: Annotated[
+        int, typer.Option("--tile-size", metavar="PX", help="Side of a tile of PICTURE.")
+    ] = 128,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Make a texture map or a picture larger, with photos that no cameras go with, or alone.
+
+    Photos should show the same thing as PICTURE will, about as large as in the result and as it
+    lies in PICTURE: what is turned by more than a few degrees, or twice as large, is not found.
+    For a mesh with photos and cameras use `texsr run`, which knows where each photo looks.
+
+    Examples:
+
+        texsr enlarge albedo.png
+
+        texsr enlarge albedo.png --reference front.jpg --reference back.jpg --out albedo_large.png
+
+        texsr enlarge scan.jpg --reference photos --model amrsr --json
+    """
+    with answering(as_json=json) as answer:
+        from texsr.flows.enlarge import EnlargeJob
+        from texsr.flows.enlarge import enlarge as run
+
+        job = EnlargeJob(
+            picture=picture,
+            references=tuple(reference or ()),
+            out=out,
+            scale=scale,
+            model=model,
+            device=device,
+            tile_tx=tile_size,
+            force=force,
+        )
+        with ProgressBars() as progress:
+            outcome = run(job, progress)
+        answer.give(outcome.as_json(), _text(outcome))
+
+
+def _text(outcome: "EnlargeOutcome") -> str:
+    width, height = outcome.size_px
+    count = len(outcome.references)
+    helped = {0: "alone", 1: "with 1 photo"}.get(count, f"with {count} photos")
+    return f"{outcome.out}: {width} x {height} by {outcome.model}, {helped}"

@@ -1,0 +1,160 @@
+"""One picture made larger: what `texsr enlarge` does.
+
+For texture maps and pictures without a mesh or cameras. Photos of the same thing may come along:
+nothing aligns them, so a model finds by itself what they show where.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from texsr.flows.handles import encode
+from texsr.flows.model_choice import choose_device, shipped_folder, told_as_settings
+from texsr.flows.pictures import COLOURS, TILE_TX, enlarge_picture
+from texsr.flows.progress import Progress, silent
+from texsr.flows.settings import MAX_SCALE, MIN_SCALE
+from texsr.pipeline.color import to_float
+from texsr.pipeline.errors import OutputError, SettingsError
+from texsr.pipeline.formats.images import image_header, read_image, write_image
+from texsr.pipeline.formats.photos import PHOTO_SUFFIXES
+
+LEAST_TILE_TX = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnlargeJob:
+    """One call of `texsr enlarge`."""
+
+    picture: Path
+    references: tuple[Path, ...] = ()
+    """Photos, or folders of them, that show the same thing about as large as the result."""
+    out: Path | None = None
+    """None: beside the picture, as NAME_x4.png of NAME.png."""
+    scale: float = 4.0
+    model: str = "auto"
+    device: str = "auto"
+    tile_tx: int = TILE_TX
+    """Side of a tile, low texels."""
+    force: bool = False
+    """Replace what is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnlargeOutcome:
+    """What was made."""
+
+    out: Path
+    model: str
+    scale: float
+    size_px: tuple[int, int]
+    """Width and height."""
+    references: tuple[Path, ...]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `--json` prints."""
+        return encode(self)
+
+
+def enlarge(job: EnlargeJob, progress: Progress = silent) -> EnlargeOutcome:
+    """Make a picture larger and write it, whole or not at all.
+
+    Raises:
+        CaptureError: the picture or a photo cannot be read.
+        SettingsError: an option makes no sense, or the model cannot do what is asked.
+        OutputError: the place is taken or cannot be written.
+    """
+    from texsr.models.architectures import load_upscaler
+
+    started = time.monotonic()
+    _check(job)
+    out = _settle_out(job)
+    paths = find_photos(job.references)
+    header = image_header(job.picture, where=job.picture)
+    low, kind = read_image(job.picture, where=job.picture)
+    device = choose_device(job.device)
+    with told_as_settings():
+        upscaler = load_upscaler(job.model, device=device, shipped=shipped_folder())
+    photos = [_photo(path) for path in paths]
+    high = enlarge_picture(
+        low,
+        upscaler,
+        job.scale,
+        device,
+        photos=photos,
+        tile_tx=job.tile_tx,
+        progress=progress,
+    )
+    write_image(out, kind, high, like=header)
+    return EnlargeOutcome(
+        out=out,
+        model=upscaler.name,
+        scale=job.scale,
+        size_px=(high.shape[1], high.shape[0]),
+        references=tuple(paths),
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def find_photos(places: Sequence[Path]) -> list[Path]:
+    """List photos: files given, and those in folders given; each once.
+
+    Raises:
+        SettingsError: a place is not there, or holds none.
+    """
+    found: list[Path] = []
+    for place in places:
+        inside = [place] if place.is_file() else []
+        if place.is_dir():
+            inside = sorted(p for p in place.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+        if not inside:
+            raise SettingsError(
+                "--reference",
+                found=f"no photo at {place}",
+                expected="an image file, or a folder of them",
+                remedy="correct the path",
+            )
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def _check(job: EnlargeJob) -> None:
+    if not MIN_SCALE <= job.scale <= MAX_SCALE:
+        raise SettingsError(
+            "--scale",
+            found=f"{job.scale:g}",
+            expected=f"a number from {MIN_SCALE:g} to {MAX_SCALE:g}",
+            remedy="leave it out for 4",
+        )
+    if job.tile_tx < LEAST_TILE_TX:
+        raise SettingsError(
+            "--tile-size",
+            found=str(job.tile_tx),
+            expected=f"at least {LEAST_TILE_TX}",
+            remedy=f"leave it out for {TILE_TX}",
+        )
+
+
+def _settle_out(job: EnlargeJob) -> Path:
+    named = f"{job.picture.stem}_x{job.scale:g}{job.picture.suffix}"
+    out = job.picture.with_name(named) if job.out is None else job.out
+    if out.resolve() == job.picture.resolve() or (out.exists() and not job.force):
+        same = out.resolve() == job.picture.resolve()
+        raise OutputError(
+            out,
+            found="the picture itself" if same else "something that is already there",
+            expected="a new file",
+            remedy="choose another one with --out" + ("" if same else ", or give --force"),
+        )
+    return out
+
+
+def _photo(path: Path) -> Float32[np.ndarray, "_ _ 3"]:
+    stored, _ = read_image(path, where=path)
+    color = to_float(stored)
+    return color[..., :3] if stored.shape[2] in COLOURS else color[..., :1].repeat(3, axis=2)

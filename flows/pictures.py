@@ -1,0 +1,98 @@
+"""Pictures without a surface, made larger tile by tile, alone or with photos nothing aligns."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8, UInt16
+
+from texsr.flows.progress import Progress, silent
+from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.errors import SettingsError
+from texsr.pipeline.reduction import resized
+from texsr.pipeline.references import Cropped
+from texsr.pipeline.resample import resize
+from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superresolve
+from texsr.pipeline.tile import plan_tiles
+
+Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
+
+TILE_TX = 128  # low texels
+COLOURS = (3, 4)  # channels of what is no grey
+WITH_ALPHA = (2, 4)
+
+
+@runtime_checkable
+class MatchesPhotos(Protocol):
+    """An upscaler that finds by itself where a photo shows what."""
+
+    @property
+    def matches_photos(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+def enlarge_picture(
+    low: Stored,
+    upscaler: Upscaler,
+    scale: float,
+    device: str,
+    *,
+    photos: Sequence[Float32[np.ndarray, "_ _ 3"]] = (),
+    tile_tx: int = TILE_TX,
+    progress: Progress = silent,
+) -> Stored:
+    """Make a picture larger; alpha is enlarged bicubically, grey stays grey.
+
+    Args:
+        low: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha; sRGB-encoded.
+        upscaler: with `matches_photos` where photos are given.
+        scale: of the result, from 1.5 to what the upscaler does.
+        device: where it works.
+        photos: sRGB-encoded, [0, 1], of any sizes, that show what the picture shows.
+        tile_tx: side of a tile in low texels, without what is around it.
+        progress: told stage, done and total.
+
+    Raises:
+        SettingsError: the upscaler does not go as far, or cannot take such photos.
+    """
+    made_scale = native_scale(upscaler, scale)
+    references = _references(photos, upscaler)
+    num_color = 3 if low.shape[2] in COLOURS else 1
+    color = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
+    color = color.expand(3, -1, -1)
+    high = np.empty((low.shape[0] * made_scale, low.shape[1] * made_scale, num_color), low.dtype)
+    tiles = list(plan_tiles(*low.shape[:2], size_tx=tile_tx, overlap_tx=upscaler.overlap_tx))
+    for number, tile in enumerate(tiles):
+        progress("superresolve", number, len(tiles))
+        part = color[(slice(None), *tile.padded.slices)].contiguous()
+        made, _, _ = superresolve(part, references, upscaler, made_scale, device)
+        core = tile.core.relative_to(tile.padded).scaled(made_scale)
+        texels = made.permute(1, 2, 0).numpy()[core.slices]
+        if num_color == 1:
+            texels = texels.mean(axis=2, keepdims=True)
+        high[tile.core.scaled(made_scale).slices] = to_integer(texels, low.dtype)
+    progress("superresolve", len(tiles), len(tiles))
+    height, width = (round(side * scale) for side in low.shape[:2])
+    high = resized(high, height=height, width=width)
+    if low.shape[2] not in WITH_ALPHA:
+        return high
+    alpha = resize(to_float(low[..., -1:]), height=height, width=width)
+    return np.concatenate([high, to_integer(alpha, low.dtype)], axis=2)
+
+
+def _references(
+    photos: Sequence[Float32[np.ndarray, "_ _ 3"]], upscaler: Upscaler
+) -> Cropped | None:
+    if not photos:
+        return None
+    if not (isinstance(upscaler, MatchesPhotos) and upscaler.matches_photos):
+        raise SettingsError(
+            "--reference",
+            found=f"{len(photos)} photos that nothing aligns, for model '{upscaler.name}'",
+            expected="a model that finds by itself where a photo shows what",
+            remedy="use --model fast, amrsr, masa or rrsr, or leave --reference out",
+        )
+    planes = [torch.from_numpy(one).permute(2, 0, 1).contiguous() for one in photos]
+    return Cropped(photos=planes)
