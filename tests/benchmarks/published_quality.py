@@ -11,32 +11,36 @@ sets (crops turned, crops as photographed) give a table each.
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from common import NAMES, Answer, Claim, bicubic_of, tell_all
-from network_common import SCALE, SINGLE_IMAGE, WEIGHTS, mean
+from common import NAMES, Answer, Claim, tell_all
+from network_common import SCALE, SINGLE_IMAGE, WEIGHTS
 from texture_map_set import NUM_REFERENCES, find_tiles
-from torch import Tensor
 
 from texsr.flows.model_choice import shipped_folder
 from texsr.flows.sharpen import build_upscaler
+from texsr.flows.tile_scores import (
+    Enlarge,
+    averaged,
+    bicubic,
+    planes,
+    score_tiles,
+    stored_like,
+)
 from texsr.models.architectures import choose
 from texsr.models.checkpoint import read_checkpoint
 from texsr.models.resample import enlarge_faithfully
 from texsr.models.smfanet import read_smfanet
-from texsr.pipeline.color import to_float, to_integer
-from texsr.pipeline.dataset import TextureTile, TilePixels
+from texsr.pipeline.dataset import Rgb, TextureTile, TilePixels
 from texsr.pipeline.formats.texture_map_folders import read_texture_maps, read_texture_tile
 from texsr.pipeline.references import Cropped
-from texsr.pipeline.stages.measure import Score, measure
+from texsr.pipeline.stages.measure import Score
 from texsr.pipeline.stages.superresolve import Upscaler
 
-Enlarge = Callable[[TilePixels], np.ndarray]
 BICUBIC, FAITHFUL = "bicubic", "bicubic, made true to the low tile"
 
 
@@ -50,28 +54,16 @@ class Method:
     enlarge: Enlarge
 
 
-def planes(stored: np.ndarray) -> Tensor:
-    """Give stored pixels as planes in [0, 1]."""
-    return torch.from_numpy(to_float(stored)).permute(2, 0, 1).contiguous()
-
-
-def stored(high: Tensor, like: np.ndarray) -> np.ndarray:
-    """Give an answer in the depth of its truth."""
-    return to_integer(high.permute(1, 2, 0).contiguous().numpy(), like.dtype)
-
-
 def baselines() -> list[Method]:
     """Give what every model is held against."""
     single = read_smfanet(WEIGHTS)
 
-    def enlarged(pixels: TilePixels) -> np.ndarray:
-        return stored(single(planes(pixels.low)[None])[0], pixels.truth)
+    def enlarged(pixels: TilePixels) -> Rgb:
+        return stored_like(single(planes(pixels.low)[None])[0], pixels.truth)
 
-    def bicubic(pixels: TilePixels) -> np.ndarray:
-        return bicubic_of(pixels.low, pixels.truth)
-
-    def faithful(pixels: TilePixels) -> np.ndarray:
-        return stored(enlarge_faithfully(planes(pixels.low)[None], SCALE)[0], pixels.truth)
+    def faithful(pixels: TilePixels) -> Rgb:
+        high = enlarge_faithfully(planes(pixels.low)[None], SCALE)[0]
+        return stored_like(high, pixels.truth)
 
     return [
         Method(name=BICUBIC, num_references=0, steps=None, enlarge=bicubic),
@@ -95,10 +87,11 @@ def methods_of(asked: str) -> list[Method]:
 def given(upscaler: Upscaler, count: int) -> Enlarge:
     """Ask a model with so many references of each tile."""
 
-    def enlarge(pixels: TilePixels) -> np.ndarray:
+    def enlarge(pixels: TilePixels) -> Rgb:
         photos = [planes(photo) for photo in pixels.references[:count]]
         references = Cropped(photos=photos) if photos else None
-        return stored(upscaler(planes(pixels.low)[None], references, SCALE).high[0], pixels.truth)
+        high = upscaler(planes(pixels.low)[None], references, SCALE).high[0]
+        return stored_like(high, pixels.truth)
 
     return enlarge
 
@@ -109,30 +102,6 @@ def steps_of(asked: str) -> int | None:
     recipe = {} if chosen.path is None else read_checkpoint(chosen.path).facts.get("recipe", {})
     steps = recipe.get("steps taken") if isinstance(recipe, dict) else None
     return steps if isinstance(steps, int) else None
-
-
-def pooled(scores: Sequence[tuple[Score, int]]) -> Score:
-    """Put the scores of tiles together, each with how many texels it was taken on."""
-    count = sum(num for _, num in scores)
-    squared = sum(255.0**2 * 10 ** (-score.psnr_y / 10) * num for score, num in scores)
-    psnr = 10 * np.log10(255.0**2 * count / squared) if squared else float("inf")
-    return Score(psnr_y=float(psnr), ssim_y=sum(one.ssim_y * num for one, num in scores) / count)
-
-
-def scored(method: Method, tiles: Sequence[TextureTile]) -> Score:
-    """Score a method on the tiles of one capture together."""
-    found: list[tuple[Score, int]] = []
-    for tile in tiles:
-        pixels = read_texture_tile(tile)
-        with torch.inference_mode():
-            score = measure(method.enlarge(pixels), pixels.truth, pixels.mask)
-        found.append((score.result, score.num_texels))
-    return pooled(found)
-
-
-def averaged(scores: Sequence[Score]) -> Score:
-    """Give the plain mean."""
-    return Score(psnr_y=mean([s.psnr_y for s in scores]), ssim_y=mean([s.ssim_y for s in scores]))
 
 
 def claims(found: dict[tuple[str, int], Score]) -> list[Claim]:
@@ -153,7 +122,9 @@ def answer(methods: Sequence[Method], tiles: dict[str, list[TextureTile]], turne
     rows: list[tuple[str | float | None, ...]] = []
     means: dict[tuple[str, int], Score] = {}
     for method in methods:
-        scores = [scored(method, each) for each in tiles.values()]
+        scores = [
+            score_tiles(method.enlarge, map(read_texture_tile, each)) for each in tiles.values()
+        ]
         whole = averaged(scores)
         means[method.name, method.num_references] = whole
         steps = None if method.steps is None else f"{method.steps:,}"

@@ -10,7 +10,6 @@ the set again has to give the same list. The pictures stay in DIR; nothing may b
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from common import CAPTURES, NAMES, folder
 from network_common import SCALE
 
 from texsr.flows.texture_map_dataset import texture_map_dataset
+from texsr.flows.tile_scores import spread
 from texsr.pipeline.dataset import TextureMapSet, TextureMapSettings, TextureTile
 from texsr.pipeline.formats.texture_map_folders import read_texture_maps
 
@@ -33,13 +33,6 @@ class Listed:
     x: int  # truth texels, of the upper-left corner
     y: int
     views: tuple[str, ...]  # of the references, in order
-
-
-def spread(tiles: Sequence[TextureTile], most: int) -> list[TextureTile]:
-    """Take at most so many tiles, evenly apart, the first and the last among them."""
-    if len(tiles) <= most:
-        return list(tiles)
-    return [tiles[round(index * (len(tiles) - 1) / (most - 1))] for index in range(most)]
 
 
 def listed(made: TextureMapSet) -> list[Listed]:
