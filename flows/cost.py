@@ -1,8 +1,9 @@
 """What a piece of work costs: time, and the most memory it ever held."""
 
+import ctypes
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Cost:
     seconds: float = 0.0
     peak_mb: float | None = None  # MiB of the whole process; None: the system does not tell
     gpu_mb: float | None = None  # MiB that PyTorch held on the GPU; None: none was used
+    above_mb: float | None = None  # MiB more than were held when it began, where the work was done
 
 
 @contextmanager
@@ -25,16 +27,19 @@ def metered(device: str) -> Generator[Cost]:
     """Measure what is done inside.
 
     The memory is that of the process, its libraries included: what is resident when the work
-    begins counts too.
+    begins counts too, but for `Cost.above_mb`.
     """
     cost = Cost()
     on_gpu = device.startswith("cuda")
+    _return_freed()
     told = _forget_peak()
+    before, gpu_before = _status_mb("VmRSS"), 0.0
     if on_gpu:
         import torch
 
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
+        gpu_before = torch.cuda.memory_allocated() / MIB
     start = time.perf_counter()
     yield cost
     if on_gpu:
@@ -43,7 +48,11 @@ def metered(device: str) -> Generator[Cost]:
         torch.cuda.synchronize()
         cost.gpu_mb = torch.cuda.max_memory_allocated() / MIB
     cost.seconds = time.perf_counter() - start
-    cost.peak_mb = _peak_mb() if told else None
+    cost.peak_mb = _status_mb("VmHWM") if told else None
+    if cost.gpu_mb is not None:
+        cost.above_mb = cost.gpu_mb - gpu_before
+    elif cost.peak_mb is not None and before is not None:
+        cost.above_mb = cost.peak_mb - before
 
 
 def _forget_peak() -> bool:
@@ -55,10 +64,16 @@ def _forget_peak() -> bool:
     return True
 
 
-def _peak_mb() -> float | None:
+def _return_freed() -> None:
+    """Let the C library give back what was freed: kept, it would be taken for what is held."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _status_mb(name: str) -> float | None:
     try:
         lines = STATUS.read_text().splitlines()
     except OSError:
         return None
-    peak = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-    return float(peak[0]) / 1024 if peak else None
+    told = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return float(told[0]) / 1024 if told else None

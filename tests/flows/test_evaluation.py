@@ -341,6 +341,7 @@ def test_cost_sees_memory_come_and_go():
     if small.peak_mb is None:
         pytest.skip("this system does not tell a process's peak")
     assert large.peak_mb > small.peak_mb + 100.0
+    assert large.above_mb == pytest.approx(128.0, abs=16.0)
     with metered("cpu") as after:
         pass
     assert after.peak_mb < large.peak_mb - 100.0
