@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from texsr.flows import (
+    cli_ablate,
     cli_dataset,
     cli_enlarge,
     cli_evaluate,
@@ -36,6 +37,7 @@ app.command()(cli_look.plan)
 app.command()(cli_look.preview)
 app.command()(cli_look.measure)
 app.command()(cli_evaluate.evaluate)
+app.command()(cli_ablate.ablate)
 app.command()(cli_train.train)
 app.command()(cli_make.simulate)
 app.command()(cli_make.unwrap)

@@ -112,15 +112,16 @@ def markdown(evaluation: Evaluation) -> str:
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """Give what `--json` prints; infinite PSNR is null, as JSON has no such number."""
-    return {"status": evaluation.status, **_finite(encode(evaluation))}
+    return {"status": evaluation.status, **finite(encode(evaluation))}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Put null for the numbers that JSON does not have."""
     match value:
         case dict() as pairs:
-            return {key: _finite(item) for key, item in pairs.items()}
+            return {key: finite(item) for key, item in pairs.items()}
         case list() as items:
-            return [_finite(item) for item in items]
+            return [finite(item) for item in items]
         case float() if not math.isfinite(value):
             return None
         case _:
@@ -154,7 +155,7 @@ def _means(by_subject: dict[str, dict[str, Figures]]) -> list[str]:
             ]
             for subject, found in by_subject.items()
         ]
-        parts += [f"## {first.title} of each", _grid(lines)]
+        parts += [f"## {first.title} of each", grid(lines)]
     return parts
 
 
@@ -177,7 +178,7 @@ def _table(found: dict[str, list[Figures]]) -> str:
     lines = [
         [name, *(_cell(column, figures) for column in kept)] for name, figures in found.items()
     ]
-    return _grid([["method", *(column.title for column in kept)], *lines])
+    return grid([["method", *(column.title for column in kept)], *lines])
 
 
 def _cell(column: Column, figures: Sequence[Figures]) -> str:
@@ -190,7 +191,8 @@ def _cell(column: Column, figures: Sequence[Figures]) -> str:
     return "exact" if math.isinf(mean) else f"{mean:.{column.digits}f}"
 
 
-def _grid(lines: list[list[str]]) -> str:
+def grid(lines: list[list[str]]) -> str:
+    """Write a Markdown table: the heads, then the rows, each with its name first."""
     first, *rest = lines
     ruled = [first, ["---"] + ["---:"] * (len(first) - 1), *rest]
     escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in ruled)

@@ -11,32 +11,13 @@ import urllib.request
 
 import pytest
 
-from tests.flows.conftest import contents
+from tests.flows.conftest import artifacts_of, contents
 from tests.scenes import write_scene
 from texsr.flows.job import settle
 from texsr.flows.manifest import is_result
 from texsr.flows.run import run_job
 from texsr.flows.settings import RunSettings
 from texsr.pipeline.errors import CaptureError
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
-    """A server of its own for this session; it takes ten seconds to start."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
-def artifacts_of(key: str) -> list:
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-
-    with get_client(sync_client=True) as client:
-        return client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
-        )
 
 
 def test_importing_the_package_loads_no_prefect():

@@ -10,6 +10,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.pictures import picture
+from tests.texture_maps import write_texture_maps
+from tests.tiny_networks import AMRSR, CIAOSR, MASA, RRSR
 from tests.training_jobs import SCALE, SIDE, SITTING, changed, learning
 from texsr.flows.picture_batches import (
     Example,
@@ -26,36 +28,14 @@ from texsr.flows.training_log import read_log
 from texsr.flows.training_outcome import Ending
 from texsr.flows.training_run import train
 from texsr.flows.training_settings import TrainJob
-from texsr.models.amrsr import AmrsrConfig
 from texsr.models.architectures import load_upscaler
 from texsr.models.checkpoint import read_checkpoint
-from texsr.models.ciaosr import CiaosrConfig
 from texsr.models.learner import TrainingSettings
-from texsr.models.masa import MasaConfig
 from texsr.models.picture_learner import PictureLearner
-from texsr.models.rrsr import RrsrConfig
 from texsr.models.training import Trainer
 from texsr.models.vgg import VggTrunk
 from texsr.models.visual import VisualSettings
-from texsr.pipeline.dataset import TextureMap, TextureMapSet, TextureTile, TilePixels, TileReference
 from texsr.pipeline.errors import SettingsError
-from texsr.pipeline.formats import texture_map_folders as folders
-from texsr.pipeline.tile import Region
-
-ONES = (1, 1, 1)
-AMRSR = AmrsrConfig(width=8, content_blocks=1, fusion_blocks=ONES, trunk=(4, 6, 8), over_base=True)
-MASA = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=ONES)
-RRSR = RrsrConfig(
-    width=8,
-    content_blocks=1,
-    rounds=ONES,
-    round_blocks=ONES,
-    trunk=(4, 6, 8),
-    extractor=(4, 6, 8),
-    experts=2,
-    groups=2,
-)
-CIAOSR = CiaosrConfig(width=4, blocks=1, hidden=8)
 
 
 @pytest.fixture
@@ -73,37 +53,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def texture_maps(tmp_path) -> Path:
     """One map of one tile, half of it inside the mask."""
-    root = tmp_path / "maps"
-    high = picture(4, 64, 64).permute(1, 2, 0).numpy()
-    truth = (high * 255).astype(np.uint8)
-    mask = np.arange(64)[:, None] < np.full(64, 32)
-    pixels = TilePixels(low=truth[::4, ::4], truth=truth, mask=mask, references=(truth[:50],))
-    place = root / "vase" / "tiles" / "one"
-    folders.write_texture_tile(place, pixels)
-    for name in ("atlas", "mask"):
-        Image.fromarray(truth).save(root / "vase" / f"{name}.png")
-    reference = TileReference(view="a", path=place / "ref_1.png", shows=1.0)
-    tile = TextureTile(
-        name="one",
-        box=Region(x=0, y=0, width=64, height=64),
-        mask_share=0.5,
-        low=place / "low.png",
-        truth=place / "truth.png",
-        mask=place / "mask.png",
-        references=(reference,),
-    )
-    one = TextureMap(
-        name="vase",
-        source="a vase",
-        atlas=root / "vase" / "atlas.png",
-        mask=root / "vase" / "mask.png",
-        tiles=(tile,),
-    )
-    made = TextureMapSet(
-        root=root, scale=4, licence="CC0-1.0", validation_only=False, turned=True, maps=(one,)
-    )
-    folders.write_texture_manifest(made, root)
-    return root
+    return write_texture_maps(tmp_path / "maps")
 
 
 @pytest.fixture
