@@ -32,6 +32,7 @@ SHARPNESS = 10.0  # of the inner attention
 LEAST_NORM = 1e-4
 OVERLAPS = 6.0  # what the sum of overlapping patches is divided by
 NUDGE = 1e-6
+LITTLE = 0.05
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
@@ -125,6 +126,9 @@ class CiaoHead(nn.Module):
         self.key = _perceptron(keyed + told, hidden, keyed)
         self.value = _perceptron(valued + told, hidden, valued)
         self.color = _perceptron(valued, hidden, 3)
+        with torch.no_grad():  # at first an image is hardly more than its enlargement
+            for weights in self.color[-1].parameters():
+                weights.mul_(LITTLE)
 
     def know(self, low: Float32[Tensor, "b 3 h w"], features: Float32[Tensor, "b c h w"]) -> Known:
         """Add the inner attention to a trunk's features."""

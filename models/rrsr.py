@@ -168,6 +168,10 @@ class Extractor(nn.Module):
             nn.MaxPool2d(2),
             nn.Conv2d(second, third, 3, padding=1),
         )
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):  # as those of `vgg`
+                nn.init.kaiming_normal_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, picture: Float32[Tensor, "b 3 h w"]) -> Float32[Tensor, "b c h4 w4"]:
         mean, std = (

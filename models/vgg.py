@@ -39,6 +39,7 @@ class VggTrunk(nn.Module):
         self.layers = nn.ModuleDict({str(TO_BGR): nn.Conv2d(3, 3, 1)})
         for number, into, out in zip(CONVOLUTIONS, channels, channels[1:], strict=False):
             self.layers[str(number)] = nn.Conv2d(into, out, 3)
+        _begin(self.layers)
 
     def forward(self, picture: Float32[Tensor, "b 3 h w"]) -> VggFeatures:
         """Give the features of pictures, sRGB-encoded in [0, 1], at least 8 px on a side."""
@@ -50,6 +51,24 @@ class VggTrunk(nn.Module):
             if number in POOLED_AFTER:
                 x = functional.max_pool2d(x, 2, ceil_mode=True)
         return VggFeatures(found[2], found[9], found[16])
+
+
+@torch.no_grad()
+def _begin(layers: nn.ModuleDict) -> None:
+    """Let random features tell places apart: PyTorch's own first weights make all nearly alike.
+
+    Colours from -2 to 2 go in, and the layers keep the spread (He et al., ICCV 2015).
+    """
+    for layer in layers.values():
+        assert isinstance(layer, nn.Conv2d)
+        assert layer.bias is not None
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    entry = layers[str(TO_BGR)]
+    assert isinstance(entry, nn.Conv2d)
+    assert entry.bias is not None
+    entry.weight.copy_(4.0 * torch.eye(3)[..., None, None])
+    entry.bias.fill_(-2.0)
 
 
 def read_vgg(path: Path) -> VggTrunk:
