@@ -144,6 +144,7 @@ def test_any_scale_is_measured_on_the_truth_reduced_to_it(maps, models):
     assert "|  | x1.5 | x2 | x2.5 | x3 | x3.5 | x4 |" in text
     assert "| maps, bicubic: PSNR-Y / SSIM-Y |" in text
     assert "| maps, CiaoSR: GMAC |" in text
+    assert "bicubic: GMAC" not in text
 
 
 @pytest.mark.usefixtures("small_presets")
