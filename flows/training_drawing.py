@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from texsr.flows.picture_batches import SCALE, Examples, draw_pictures, resized_truth
+from texsr.flows.picture_batches import draw_pictures, resized_truth
+from texsr.flows.picture_examples import SCALE, Examples
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_settings import Recipe
 from texsr.models.batches import Batch, PictureBatch

@@ -9,7 +9,7 @@ from typing import Any
 
 from texsr.flows.dataset_places import check_place
 from texsr.flows.handles import encode
-from texsr.flows.picture_batches import (
+from texsr.flows.picture_examples import (
     Examples,
     PackedExamples,
     Scene,

@@ -170,6 +170,7 @@ class Extractor(nn.Module):
         )
         for layer in self.layers:
             if isinstance(layer, nn.Conv2d):  # as those of `vgg`
+                assert layer.bias is not None
                 nn.init.kaiming_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
 

@@ -13,15 +13,8 @@ from tests.pictures import picture
 from tests.texture_maps import write_texture_maps
 from tests.tiny_networks import AMRSR, CIAOSR, MASA, RRSR
 from tests.training_jobs import SCALE, SIDE, SITTING, changed, learning
-from texsr.flows.picture_batches import (
-    Example,
-    PackedExamples,
-    SceneExamples,
-    draw_pictures,
-    resized_truth,
-    scenes_of,
-    turned,
-)
+from texsr.flows.picture_batches import draw_pictures, resized_truth, turned
+from texsr.flows.picture_examples import Example, PackedExamples, SceneExamples, scenes_of
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_learner import network_of
 from texsr.flows.training_log import read_log
@@ -157,11 +150,10 @@ def test_truths_of_any_scale_are_reductions_of_the_truth(folder):
 
 def test_a_trunk_of_ours_learns_to_tell_places_apart_as_vgg_does(job, folder, vgg):
     job = with_sets(changed(job, config=AMRSR, validate_every=99), folder, vgg=vgg)
-    job = learning(job, steps=61, lessons=60, rate=3e-3)
+    job = learning(job, steps=201, lessons=200, rate=3e-3)
     train(replace(job, material=replace(job.material, validation=())))
     lines = [line for line in read_log(job.out / "log.jsonl") if "lesson" in line]
-    assert lines[-1]["lesson"] < 0.9
-    assert "l1" in lines[-1]
+    assert lines[1]["lesson"] < 0.8 * lines[0]["lesson"]
 
 
 def test_rrsr_learns_to_find_sharp_places_with_blurred_ones(job, folder, vgg):
