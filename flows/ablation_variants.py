@@ -160,9 +160,11 @@ def _variant(
 
 
 def _of_references(model: Published, count: int) -> Variant:
-    made = _variant(
-        Table.AMRSR_REFERENCES, model, "", counted(count), _attending(model, Parts()), _ways()
-    )
+    network = model.network
+    assert isinstance(network, Amrsr)
+    parts = network.config.parts
+    answer = _attending(model, parts)
+    made = _variant(Table.AMRSR_REFERENCES, model, "", counted(count), answer, _ways(parts))
     return replace(made, num_references=count, exactly=True)
 
 
@@ -196,8 +198,7 @@ def _attending(model: Published, parts: Parts) -> Answer:
     return answer
 
 
-def _ways(parts: Parts | None = None) -> dict[str, Any]:
-    parts = parts or Parts()
+def _ways(parts: Parts) -> dict[str, Any]:
     return {**encode(parts), "choice": parts.choice.name}
 
 

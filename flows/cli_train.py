@@ -78,7 +78,7 @@ def train(
         int,
         typer.Option(
             metavar="STEPS",
-            help="First steps: learn a teacher's blocks, or to match as VGG19 does.",
+            help="First steps: learn a teacher's blocks, or to match.",
         ),
     ] = 0,
     reciprocal: Annotated[

@@ -18,7 +18,7 @@ from texsr.models.configuration import configure
 from texsr.models.learner import Judge, Learner, TrainingSettings
 from texsr.models.lessons import fits
 from texsr.models.picture_learner import PictureLearner
-from texsr.models.relations import MatchingTuition
+from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr
 from texsr.models.scales import hold_all_but, with_scales
 from texsr.models.texsr import Texsr, TexsrConfig
@@ -109,12 +109,16 @@ def _take_trunk(network: nn.Module, vgg: VggTrunk | None) -> None:
             network.trunk.requires_grad_(False)
 
 
-def _tuition(network: nn.Module, vgg: VggTrunk | None) -> MatchingTuition:
-    """Let VGG19 teach a network to match.
+def _tuition(network: nn.Module, vgg: VggTrunk | None) -> Tuition:
+    """Let a network learn to match.
 
     Raises:
-        SettingsError: it has nothing to learn there, or there is no VGG19.
+        SettingsError: it has nothing to learn there, or there is no VGG19 that it needs.
     """
+    if isinstance(network, Rrsr):
+        return ContrastTuition(network.asking, network.known)
+    if not isinstance(network, Amrsr):
+        raise _unfitting("--lessons", network, "no features that could be taught to match")
     if vgg is None:
         raise SettingsError(
             "--lessons",
@@ -122,14 +126,10 @@ def _tuition(network: nn.Module, vgg: VggTrunk | None) -> MatchingTuition:
             expected="--vgg FILE, whose likenesses are to be learnt",
             remedy="give the weights of VGG19, or leave --lessons out",
         )
-    if isinstance(network, Rrsr):
-        return MatchingTuition(vgg, network.asking, network.known, sharp=True)
-    if isinstance(network, Amrsr) and any(p.requires_grad for p in network.trunk.parameters()):
-        trunk = network.trunk
-        return MatchingTuition(
-            vgg, lambda x: trunk(x).relu3_1, lambda x: trunk(x).relu3_1, sharp=False
-        )
-    raise _unfitting("--lessons", network, "no features of its own that VGG19 could teach")
+    trunk = network.trunk
+    if not any(parameter.requires_grad for parameter in trunk.parameters()):
+        raise _unfitting("--lessons", network, "the trunk of VGG19 already")
+    return LikenessTuition(vgg, lambda picture: trunk(picture).relu3_1)
 
 
 def _unfitting(option: str, network: nn.Module, why: str) -> SettingsError:

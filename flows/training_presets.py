@@ -40,7 +40,12 @@ PRESETS: dict[Preset, Config] = {
     ),
     Preset.AMRSR: AmrsrConfig(),
     Preset.AMRSR_SEED: AmrsrConfig(
-        width=32, content_blocks=6, fusion_blocks=(6, 3, 1), trunk=(16, 32, 64), over_base=True
+        width=32,
+        content_blocks=6,
+        fusion_blocks=(6, 3, 1),
+        trunk=(16, 32, 64),
+        over_base=True,
+        running=True,
     ),
     Preset.MASA: MasaConfig(),
     Preset.MASA_SEED: MasaConfig(width=24, encoder_blocks=1, low_blocks=1, fusion_blocks=(6, 3, 1)),

@@ -19,7 +19,7 @@ neither on their size nor on their number.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
 import torch
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
+from texsr.models.configuration import ADDED_LATER
 from texsr.models.looking import Looked
 from texsr.models.matching import LEAST_NORM, REACH, RunningMatch
 from texsr.models.parts import Choice, Parts, compared, cut, parts_of, times
@@ -55,6 +56,14 @@ class AmrsrConfig:
     """Channels of the features, finest first."""
     over_base: bool = False
     """Add to the bicubic enlargement instead of making colour anew: not as published."""
+    running: bool = field(default=False, metadata=ADDED_LATER)
+    """Take the most similar patch of all references where nothing else is asked for, which serves
+    narrow trunks better; False: attend level by level, as published."""
+
+    @property
+    def parts(self) -> Parts:
+        """How references are attended to where nothing else is asked for."""
+        return Parts(choice=Choice.RUNNING if self.running else Choice.LEVELS)
 
 
 class Swapped(NamedTuple):
@@ -87,7 +96,7 @@ class Amrsr(nn.Module):
         Args:
             low: sRGB-encoded, [0, 1], of any size.
             references: of any number and sizes, as sharp as the answer should be.
-            parts: how they are cut up; None: not at all.
+            parts: how they are cut up and chosen from; None: as configured.
         """
         return self.attended(low, references, parts)[0]
 
@@ -98,7 +107,7 @@ class Amrsr(nn.Module):
         parts: Parts | None = None,
     ) -> tuple[Float32[Tensor, "3 H W"], Swapped]:
         """Make an image four times larger, and tell what was taken from references."""
-        swapped = self.attend(low, references, parts or Parts())
+        swapped = self.attend(low, references, parts or self.config.parts)
         return self.generator(low[None], [level[None] for level in swapped.levels])[0], swapped
 
     def attend(

@@ -156,8 +156,8 @@ def test_a_trunk_of_ours_learns_to_tell_places_apart_as_vgg_does(job, folder, vg
     assert lines[1]["lesson"] < 0.8 * lines[0]["lesson"]
 
 
-def test_rrsr_learns_to_find_sharp_places_with_blurred_ones(job, folder, vgg):
-    job = with_sets(changed(job, config=RRSR), folder, vgg=vgg)
+def test_rrsr_learns_to_find_sharp_places_with_blurred_ones(job, folder):
+    job = with_sets(changed(job, config=RRSR), folder)
     job = learning(job, steps=3, lessons=2)
     before = train(replace(job, sitting=replace(SITTING, minutes=0.0)))
     assert before.losses == {} or "lesson" in before.losses
