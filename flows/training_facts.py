@@ -24,10 +24,10 @@ ABOUT_VISUAL = (
     "The default network of texsr, fine-tuned for looks: it may invent detail that no photo shows."
 )
 ABOUT_PICTURES = (
-    "{name} at the size below, by texsr: sharpens a picture or a tile of a texture atlas from "
+    "{name} as trained by texsr: sharpens a picture or a tile of a texture atlas from "
     "photos that nothing aligns with it."
 )
-ABOUT_ALONE = "{name} at the size below, by texsr: enlarges a picture to any size by itself."
+ABOUT_ALONE = "{name} as trained by texsr: enlarges a picture to any size by itself."
 LIMITS_PICTURES = (
     "Of the published network it has the architecture, not the weights, and a short training.",
     "References are found where they lie at the tile's scale and turn, and show it sharply.",
