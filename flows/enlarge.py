@@ -14,16 +14,23 @@ import numpy as np
 from jaxtyping import Float32
 
 from texsr.flows.handles import encode
-from texsr.flows.model_choice import choose_device, shipped_folder, told_as_settings
-from texsr.flows.pictures import COLOURS, TILE_TX, enlarge_picture
+from texsr.flows.model_choice import choose_device
+from texsr.flows.pictures import TILE_TX, enlarge_picture
 from texsr.flows.progress import Progress, silent
-from texsr.flows.settings import MAX_SCALE, MIN_SCALE
+from texsr.flows.settings import RunSettings
+from texsr.pipeline.atlas import ImageKind
 from texsr.pipeline.color import to_float
 from texsr.pipeline.errors import OutputError, SettingsError
 from texsr.pipeline.formats.images import image_header, read_image, write_image
-from texsr.pipeline.formats.photos import PHOTO_SUFFIXES
+from texsr.pipeline.formats.photos import PHOTO_SUFFIXES, read_photo
 
-LEAST_TILE_TX = 16
+KINDS = {
+    ".png": ImageKind.PNG,
+    ".jpg": ImageKind.JPEG,
+    ".jpeg": ImageKind.JPEG,
+    ".tif": ImageKind.TIFF,
+    ".tiff": ImageKind.TIFF,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +76,16 @@ def enlarge(job: EnlargeJob, progress: Progress = silent) -> EnlargeOutcome:
         SettingsError: an option makes no sense, or the model cannot do what is asked.
         OutputError: the place is taken or cannot be written.
     """
-    from texsr.models.architectures import load_upscaler
+    from texsr.flows.sharpen import build_upscaler
 
     started = time.monotonic()
-    _check(job)
+    settings = RunSettings(scale=job.scale, device=job.device, tile_size_tx=job.tile_tx)
     out = _settle_out(job)
     paths = find_photos(job.references)
     header = image_header(job.picture, where=job.picture)
     low, kind = read_image(job.picture, where=job.picture)
-    device = choose_device(job.device)
-    with told_as_settings():
-        upscaler = load_upscaler(job.model, device=device, shipped=shipped_folder())
+    device = choose_device(settings.device)
+    upscaler = build_upscaler(job.model, device)
     photos = [_photo(path) for path in paths]
     high = enlarge_picture(
         low,
@@ -90,7 +96,7 @@ def enlarge(job: EnlargeJob, progress: Progress = silent) -> EnlargeOutcome:
         tile_tx=job.tile_tx,
         progress=progress,
     )
-    write_image(out, kind, high, like=header)
+    write_image(out, KINDS.get(out.suffix.lower(), kind), high, like=header)
     return EnlargeOutcome(
         out=out,
         model=upscaler.name,
@@ -123,23 +129,6 @@ def find_photos(places: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _check(job: EnlargeJob) -> None:
-    if not MIN_SCALE <= job.scale <= MAX_SCALE:
-        raise SettingsError(
-            "--scale",
-            found=f"{job.scale:g}",
-            expected=f"a number from {MIN_SCALE:g} to {MAX_SCALE:g}",
-            remedy="leave it out for 4",
-        )
-    if job.tile_tx < LEAST_TILE_TX:
-        raise SettingsError(
-            "--tile-size",
-            found=str(job.tile_tx),
-            expected=f"at least {LEAST_TILE_TX}",
-            remedy=f"leave it out for {TILE_TX}",
-        )
-
-
 def _settle_out(job: EnlargeJob) -> Path:
     named = f"{job.picture.stem}_x{job.scale:g}{job.picture.suffix}"
     out = job.picture.with_name(named) if job.out is None else job.out
@@ -155,6 +144,5 @@ def _settle_out(job: EnlargeJob) -> Path:
 
 
 def _photo(path: Path) -> Float32[np.ndarray, "_ _ 3"]:
-    stored, _ = read_image(path, where=path)
-    color = to_float(stored)
-    return color[..., :3] if stored.shape[2] in COLOURS else color[..., :1].repeat(3, axis=2)
+    color, _ = read_photo(path, where=str(path))
+    return to_float(color)

@@ -12,6 +12,8 @@ from pathlib import Path
 from texsr.flows.manifest import stamp
 from texsr.pipeline.errors import DependencyError, SettingsError
 
+AUTOS = ("fast", "quality")  # `texsr.models.architectures.PREFERRED`, whose import loads PyTorch
+
 
 def shipped_folder() -> Path:
     """Give the folder of shipped checkpoints, NAME.safetensors each; it may not be there."""
@@ -21,11 +23,12 @@ def shipped_folder() -> Path:
 def shipped_content(model: str) -> dict[str, str]:
     """Give the SHA-256 of the shipped checkpoints that `--model` may come to mean, by name.
 
-    It says what a result was made by, wherever the package lies: `auto` may become any of them, a
-    name is one, and a file is none (it is among the inputs of a result).
+    It says what a result was made by, wherever the package lies: `auto` may become any of `AUTOS`,
+    a name is one, and a file is none (it is among the inputs of a result).
     """
     shipped = sorted(shipped_folder().glob("*.safetensors"))
-    meant = [path for path in shipped if model in ("auto", path.stem)]
+    named = AUTOS if model == "auto" else (model,)
+    meant = [path for path in shipped if path.stem in named]
     return {path.stem: stamp(path).sha256 for path in meant}
 
 

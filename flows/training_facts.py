@@ -11,9 +11,9 @@ from texsr.flows.manifest import texsr_version
 from texsr.flows.training_presets import Config
 from texsr.flows.training_settings import TrainJob
 from texsr.flows.training_start import Ground
-from texsr.models.architectures import named_by
 from texsr.models.ciaosr import CiaosrConfig
 from texsr.models.learner import TrainingSettings
+from texsr.models.networks import named_by
 from texsr.models.texsr import TexsrConfig
 
 ABOUT = (

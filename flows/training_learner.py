@@ -12,11 +12,12 @@ from texsr.flows.model_choice import told_as_settings
 from texsr.flows.training_presets import Config
 from texsr.flows.training_settings import Material, Recipe, TrainJob
 from texsr.models.amrsr import Amrsr
-from texsr.models.architectures import ARCHITECTURES, architecture_of, build_network, named_by
+from texsr.models.architectures import architecture_of, build_network
 from texsr.models.checkpoint import Checkpoint, read_checkpoint
 from texsr.models.configuration import configure
 from texsr.models.learner import Judge, Learner, TrainingSettings
 from texsr.models.lessons import fits
+from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.picture_learner import PictureLearner
 from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr

@@ -38,10 +38,10 @@ from texsr.flows.training_sitting import signals_waiting, threads
 from texsr.flows.training_start import Ground, check_same, clear_place, gather, settle_place
 from texsr.flows.training_state import read_state, write_state
 from texsr.flows.training_validation import validate
-from texsr.models.architectures import named_by
 from texsr.models.batches import to_device
 from texsr.models.checkpoint import Checkpoint, write_checkpoint
 from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.networks import named_by
 from texsr.models.texsr import TexsrConfig
 
 STATE, LOG, CURVES = "state.safetensors", "log.jsonl", "loss.svg"

@@ -1,7 +1,8 @@
 """AMRSR's second stage as a judge: features, texture and a critic, beside the L1 of the result.
 
 See `amrsr_losses`. The trainer's L1 is a share of the error of plain enlargement where the paper's
-is in values, so the published weights are divided by what that error is on the texture tiles.
+is in values, so what is said here is put in shares of the same error. Features go up to relu3_1,
+which is what the file of VGG19 has; SRNTT's go further.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,9 @@ from torch import Tensor
 from texsr.models.amrsr import Swapped
 from texsr.models.amrsr_losses import AmrsrWeights, Critic, penalised_critic_loss, texture_loss
 from texsr.models.learner import Made
+from texsr.models.losses import LEAST_YARDSTICK, tile_l1
+from texsr.models.studying import StudyingCritic
 from texsr.models.vgg import VggTrunk, feature_distance
-
-YARDSTICK = 0.02  # the mean error of enlargement, of colours from 0 to 1
 
 
 @final
@@ -41,17 +42,16 @@ class AmrsrJudge:
         """
         self.told = weights
         self.trunk, self.own = trunk.to(device), own
-        self.critic = Critic().to(device)
-        self.optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.5, 0.99))
+        self.critic = StudyingCritic(Critic(), rate, device)
         self.steps = 0
 
     @property
     def weights(self) -> Mapping[str, float]:
         """Of its losses, by name; the critic's own reaches the critic alone, and is only told."""
         return {
-            "perceptual": self.told.perceptual / YARDSTICK,
-            "adversarial": self.told.adversarial / YARDSTICK,
-            "texture": self.told.texture / YARDSTICK,
+            "perceptual": self.told.perceptual,
+            "adversarial": self.told.adversarial,
+            "texture": self.told.texture,
             "critic": 0.0,
         }
 
@@ -61,10 +61,11 @@ class AmrsrJudge:
         learnt = self._learn(made.truth, shown.detach())
         with torch.no_grad():
             wanted = self.trunk(made.truth)
+            least = tile_l1(made.base, made.truth, made.covered).mean() + LEAST_YARDSTICK
         return {
-            "perceptual": feature_distance(self.trunk(shown), wanted),
-            "adversarial": -self.critic(shown).mean(),
-            "texture": self._texture(shown, made.extra),
+            "perceptual": feature_distance(self.trunk(shown), wanted) / least,
+            "adversarial": -self.critic(shown).mean() / least,
+            "texture": self._texture(shown, made.extra) / least,
             "critic": learnt,
         }
 
@@ -77,28 +78,19 @@ class AmrsrJudge:
         return torch.stack(losses).mean() if losses else shown.new_zeros(())
 
     def _learn(self, true: Tensor, made: Tensor) -> Tensor:
-        """Take one step of the critic; one that is not finite changes nothing."""
-        self.critic.requires_grad_(True)
         generator = torch.Generator().manual_seed(self.steps)
         self.steps += 1
-        loss = penalised_critic_loss(self.critic, true, made, generator, penalty=self.told.penalty)
-        self.optimiser.zero_grad(set_to_none=True)
-        if bool(torch.isfinite(loss)):
-            loss.backward()
-            self.optimiser.step()
-        self.critic.requires_grad_(False)  # what the network learns next is not the critic's
-        return loss.detach()
+        return self.critic.learn(
+            lambda critic: penalised_critic_loss(
+                critic, true, made, generator, penalty=self.told.penalty
+            )
+        )
 
     def state(self) -> dict[str, Any]:
         """Everything that `resume` needs."""
-        return {
-            "critic": self.critic.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "steps": self.steps,
-        }
+        return {**self.critic.state(), "steps": self.steps}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self.critic.load_state_dict(state["critic"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.critic.resume(state)
         self.steps = state["steps"]

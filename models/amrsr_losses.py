@@ -28,17 +28,13 @@ TEXTURE_CHANNELS = (1024, 512, 256)  # as SRNTT counts them, finest level first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmrsrWeights:
-    """Of each loss; the defaults are as published. The first stage has the L1 alone."""
+    """Of each loss beside the L1, which has 1; the defaults are as published."""
 
-    l1: float = 1.0
     perceptual: float = 1e-4
     adversarial: float = 1e-6
     texture: float = 1e-4
     penalty: float = 10.0
     """Of the critic's gradient, where it is not 1."""
-
-
-FIRST_STAGE = AmrsrWeights(perceptual=0.0, adversarial=0.0, texture=0.0)
 
 
 def texture_loss(

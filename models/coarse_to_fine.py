@@ -5,6 +5,7 @@ Reference-Based Image Super-Resolution", CVPR 2021. Exhaustive matching gains 0.
 say, for ten times the multiplications of the whole network.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -26,6 +27,10 @@ class Found(NamedTuple):
 
     row: Int64[Tensor, "h w"]
     column: Int64[Tensor, "h w"]
+
+
+Search = Callable[[Float32[Tensor, "c h w"], Float32[Tensor, "c h2 w2"]], Found]
+"""Matches features of a low image with those of a reduced reference."""
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ takes ten gigabytes for five photographs. Colours are RGB, blocks are of 8 sites
 extended to whole ones, not its blocks stretched), and first weights are PyTorch's own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -26,9 +26,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
-from texsr.models.coarse_to_fine import BLOCK_SITES, Found, find, similarity, wanted_of
+from texsr.models.coarse_to_fine import BLOCK_SITES, Search, find, similarity, wanted_of
 from texsr.models.configuration import ADDED_LATER
 from texsr.models.looking import Looked, extended
+from texsr.models.masa_without import AsItIs, Joint, doubled
 from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
 from texsr.models.transfer import Carried
@@ -38,7 +39,6 @@ STACKED_PX = 512  # each reference of several is centred in a square of so many
 NUM_LEVELS = 3
 STARTS = 0.1, 0.1  # of residual blocks
 LEAST_VARIANCE = 1e-5
-Search = Callable[[Float32[Tensor, "c h w"], Float32[Tensor, "c h2 w2"]], Found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Masa(nn.Module):
             low: sRGB-encoded, [0, 1], of any size.
             references: of any number and sizes; each is matched by itself. None of them: the
                 answer by the low image alone.
-            search: how sites are matched.
+            search: for each site.
         """
         height, width = low.shape[1:]
         padded = whole_blocks(low)
@@ -107,15 +107,13 @@ class Masa(nn.Module):
         carried: list[Tensor] = []
         best = torch.full_like(query[0], -torch.inf)
         for reference in references:
-            reduced = reduce(extended(reference)[None], SCALE)
-            keys = self.encoder.first(reduced)[0]
+            keys = self.encoder.first(reduce(extended(reference)[None], SCALE))[0]
             found = search(query, keys)
             alike = similarity(query, keys, found)
             better = alike > best
             best = torch.where(better, alike, best)
             looked = Looked(reference, self.encoder, self.encoder.reach_px)
-            brought = nothing_like(query)
-            brought.add(wanted_of(found), looked)
+            (brought := nothing_like(query)).add(wanted_of(found), looked)
             levels = brought.levels()
             if carried:
                 levels = [
@@ -224,12 +222,12 @@ class Decoder(nn.Module):
         """Give what to add to the enlarged low image; both arguments finest first."""
         x = self.climb[0](levels[2])
         for merge, level in zip(self.climb[1:], (levels[1], levels[0]), strict=True):
-            x = merge(torch.cat([_doubled(x), level], dim=1))
+            x = merge(torch.cat([doubled(x), level], dim=1))
         fine, middle, coarse = carried
         x = self.merge(torch.cat([x, self.adapt(x, coarse)], dim=1))
         x = self.refine[0](functional.relu(x))
         for fuse, refine, taken in zip(self.fuse, self.refine[1:], (middle, fine), strict=True):
-            x = refine(fuse(x, self.adapt(_doubled(x), taken)))
+            x = refine(fuse(x, self.adapt(doubled(x), taken)))
         return self.leave(x)
 
 
@@ -257,14 +255,6 @@ class Sam(nn.Module):
 
 
 @final
-class AsItIs(nn.Module):
-    """In the place of `Sam`: a reference is taken with the contrast that it has."""
-
-    def forward(self, low: Tensor, taken: Tensor) -> Float32[Tensor, "b c h w"]:
-        return taken
-
-
-@final
 class Dram(nn.Module):
     """Dual residual aggregation: what each of low image and reference lacks of the other."""
 
@@ -287,20 +277,6 @@ class Dram(nn.Module):
 
 
 @final
-class Joint(nn.Module):
-    """In the place of `Dram`: one convolution takes the enlarged low image and the reference."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.merge = nn.Conv2d(2 * width, width, 3, padding=1)
-
-    def forward(
-        self, low: Float32[Tensor, "b c h w"], taken: Float32[Tensor, "b c 2*h 2*w"]
-    ) -> Float32[Tensor, "b c 2*h 2*w"]:
-        return functional.relu(self.merge(torch.cat([_doubled(low), taken], dim=1)))
-
-
-@final
 class _Merge(nn.Module):
     """A convolution, and residual blocks."""
 
@@ -315,10 +291,6 @@ class _Merge(nn.Module):
 
 def _enlarging(width: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(width, width, 3, stride=2, padding=1, output_padding=1)
-
-
-def _doubled(x: Float32[Tensor, "b c h w"]) -> Float32[Tensor, "b c 2*h 2*w"]:
-    return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _moments(x: Float32[Tensor, "b c h w"]) -> tuple[Tensor, Tensor]:

@@ -15,14 +15,14 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from texsr.models.architectures import ARCHITECTURES, Architecture, named_by
 from texsr.models.batches import Batch, PictureBatch
 from texsr.models.learner import Learnt, Made, TrainingSettings
 from texsr.models.losses import shared_l1
+from texsr.models.networks import ARCHITECTURES, Architecture, named_by
 from texsr.models.relations import Tuition
 from texsr.models.resample import enlarge, reduce
 from texsr.models.restoring import Restore, pictures_of
-from texsr.models.training import one_cycle
+from texsr.models.training import share_of_rate
 
 SCALE = 4  # at which a reference is reduced
 LESSON = "lesson"
@@ -55,11 +55,8 @@ class PictureLearner:
         return {"l1": 1.0, "reciprocal": self.settings.reciprocal_weight, LESSON: 1.0}
 
     def share_of_rate(self, step: int) -> float:
-        """Give the share of the top rate at a step: lessons are a cycle of their own."""
-        steps, lessons = self.settings.steps, self.settings.lessons
-        if step < lessons:
-            return one_cycle(step, lessons)
-        return one_cycle(step - lessons, steps - lessons)
+        """Give the share of the top rate at a step."""
+        return share_of_rate(step, self.settings)
 
     def begin(self, step: int, batch: PictureBatch) -> bool:
         """Begin the average anew after the last lesson."""

@@ -85,9 +85,8 @@ class PictureUpscaler:
         warped = None if isinstance(references, CroppedReferences) else references
         aligned = align(low, warped, scale)
         size = low.shape[2] * scale, low.shape[3] * scale
-        given = pictures_of(aligned)
-        if isinstance(references, CroppedReferences):
-            given = [references.photos for _ in low]
+        photos = references.photos if isinstance(references, CroppedReferences) else None
+        given = pictures_of(aligned) if photos is None else [photos for _ in low]
         answers = [
             self.restore(tile, pictures, size).high
             for tile, pictures in zip(low, given, strict=True)

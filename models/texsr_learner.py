@@ -26,7 +26,7 @@ from texsr.models.losses import doubt_loss, relative_l1, tile_l1
 from texsr.models.smfanet import Smfanet
 from texsr.models.smoothing import blur
 from texsr.models.texsr import Texsr
-from texsr.models.training import one_cycle
+from texsr.models.training import share_of_rate
 
 TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
 LESSON = "lesson"  # the loss of one
@@ -58,12 +58,9 @@ class TexsrLearner:
         }
 
     def share_of_rate(self, step: int) -> float:
-        """Give the share of the top rate at a step: lessons are a cycle of their own."""
-        steps, lessons = self.settings.steps, self.settings.lessons
-        if step < lessons:
-            return one_cycle(step, lessons)
-        share = one_cycle(step - lessons, steps - lessons)
-        return share * TAUGHT_RATE if lessons else share
+        """Give the share of the top rate at a step; after lessons there is less of it."""
+        taught = 0 < self.settings.lessons <= step
+        return share_of_rate(step, self.settings) * (TAUGHT_RATE if taught else 1.0)
 
     def begin(self, step: int, batch: Batch) -> bool:
         """End the lessons after the last one of them."""

@@ -6,7 +6,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from texsr.models.learner import Judge, Learner, Learnt
+from texsr.models.learner import Judge, Learner, Learnt, TrainingSettings
 from texsr.models.optimiser import MuonAdam, split
 
 WARM_SHARE = 0.05  # of the steps, to reach the top rate
@@ -94,6 +94,14 @@ def _channels_last(network: nn.Module) -> nn.Module:
         if parameter.ndim == 4:  # of a convolution
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
     return network
+
+
+def share_of_rate(step: int, settings: TrainingSettings) -> float:
+    """Give the share of the top rate at a step: lessons are a cycle of their own."""
+    lessons = settings.lessons
+    if step < lessons:
+        return one_cycle(step, lessons)
+    return one_cycle(step - lessons, settings.steps - lessons)
 
 
 def one_cycle(step: int, steps: int) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from texsr.models.discriminator import PatchDiscriminator, critic_loss
 from texsr.models.learner import Made
+from texsr.models.studying import StudyingCritic
 from texsr.models.vgg import VggTrunk, feature_distance
 
 
@@ -36,10 +37,7 @@ class VisualJudge:
         """Begin with a critic whose weights are drawn from PyTorch's own generator."""
         self.settings = settings
         self.trunk = trunk.to(device)
-        self.critic = PatchDiscriminator().to(device)
-        self.optimiser = torch.optim.Adam(
-            self.critic.parameters(), lr=settings.critic_rate, betas=(0.5, 0.99)
-        )
+        self.critic = StudyingCritic(PatchDiscriminator(), settings.critic_rate, device)
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -54,7 +52,10 @@ class VisualJudge:
         """Let the critic learn, then judge; off the charts the truth stands for the result."""
         base, truth = made.base, made.truth
         shown = truth + (made.high - truth) * made.covered
-        learnt = self._learn(base, truth, shown.detach())
+        given = shown.detach()
+        learnt = self.critic.learn(
+            lambda critic: critic_loss(critic(base, truth), critic(base, given))
+        )
         with torch.no_grad():
             wanted = self.trunk(truth)
         return {
@@ -63,22 +64,10 @@ class VisualJudge:
             "critic": learnt,
         }
 
-    def _learn(self, base: Tensor, truth: Tensor, shown: Tensor) -> Tensor:
-        """Take one step of the critic; one that is not finite changes nothing."""
-        self.critic.requires_grad_(True)
-        loss = critic_loss(self.critic(base, truth), self.critic(base, shown))
-        self.optimiser.zero_grad(set_to_none=True)
-        if bool(torch.isfinite(loss)):
-            loss.backward()
-            self.optimiser.step()
-        self.critic.requires_grad_(False)  # what the network learns next is not the critic's
-        return loss.detach()
-
     def state(self) -> dict[str, Any]:
         """Everything that `resume` needs."""
-        return {"critic": self.critic.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return self.critic.state()
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self.critic.load_state_dict(state["critic"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.critic.resume(state)

@@ -7,10 +7,10 @@ import torch
 
 from texsr.flows.training_presets import Config
 from texsr.models.amrsr import AmrsrConfig
-from texsr.models.architectures import ARCHITECTURES, named_by
 from texsr.models.checkpoint import Checkpoint, write_checkpoint
 from texsr.models.ciaosr import CiaosrConfig
 from texsr.models.masa import MasaConfig
+from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.rrsr import RrsrConfig
 
 ONES = (1, 1, 1)

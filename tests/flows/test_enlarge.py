@@ -83,6 +83,20 @@ def test_channels_and_depth_stay(channels, dtype, tmp_path):
     assert (made.shape, made.dtype, kind) == ((22, 18, channels), dtype, ImageKind.PNG)
 
 
+def test_the_container_is_what_the_name_says(low, tmp_path):
+    out = enlarge(EnlargeJob(picture=low, model="bicubic", out=tmp_path / "made.jpg")).out
+    assert read_image(out, where=out)[1] is ImageKind.JPEG
+    own = enlarge(EnlargeJob(picture=out, model="bicubic", out=tmp_path / "made.tif")).out
+    assert read_image(own, where=own)[1] is ImageKind.TIFF
+
+
+def test_photos_may_be_of_every_kind_that_a_capture_may_have(low):
+    photos = low.parent / "photos"
+    Image.open(photos / "a.png").save(photos / "b.webp", lossless=True)
+    (photos / "a.png").unlink()
+    assert enlarge(EnlargeJob(picture=low, references=(photos,))).references[0].suffix == ".webp"
+
+
 def test_nothing_is_replaced_unless_that_is_asked(low):
     enlarge(EnlargeJob(picture=low, model="bicubic"))
     with pytest.raises(OutputError, match="already there"):

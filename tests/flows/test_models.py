@@ -17,13 +17,14 @@ from texsr.flows.cli import app
 from texsr.flows.job import settle
 from texsr.flows.manifest import read_manifest, stamp
 from texsr.flows.model_card import add_facts, write_card
-from texsr.flows.model_choice import choose_device, shipped_content, shipped_folder
+from texsr.flows.model_choice import AUTOS, choose_device, shipped_content, shipped_folder
 from texsr.flows.model_table import figures_line, model_table
 from texsr.flows.run import run_job
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import build_upscaler, sharpen
-from texsr.models.architectures import ARCHITECTURES, Architecture
+from texsr.models.architectures import PREFERRED
 from texsr.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from texsr.models.networks import ARCHITECTURES, Architecture
 from texsr.models.protocol import Upscaled
 from texsr.models.resample import enlarge
 from texsr.pipeline.errors import DependencyError, OutputError, SettingsError
@@ -195,6 +196,10 @@ def test_a_result_sees_a_change_of_what_is_shipped(shipped, capture, repeater, m
     assert fresh()
     put(shipped / "quality.safetensors")
     assert fresh() is (model == "fast"), "auto may mean it"
+    fresh()
+    put(shipped / "amrsr.safetensors")
+    assert fresh(), "neither may mean that"
+    assert set(AUTOS) == {name for names in PREFERRED.values() for name in names}
     manifest = read_manifest(capture / "texsr")
     assert manifest is not None
     assert manifest.options["shipped"] == shipped_content(model)

@@ -7,8 +7,8 @@ import pytest
 from texsr.flows.model_table import model_table
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import sharpen
-from texsr.models.architectures import ARCHITECTURES
 from texsr.models.checkpoint import Checkpoint, write_checkpoint
+from texsr.models.networks import ARCHITECTURES
 from texsr.pipeline.stages.load import load_capture
 
 TRUNK = {"trunk": (4, 8, 8)}

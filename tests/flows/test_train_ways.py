@@ -157,11 +157,13 @@ def test_the_critic_learns_and_reaches_the_network(packs):
     torch.manual_seed(0)
     drawn = Drawer({SCALE: PackedTiles(sorted(packs.iterdir()))}, RECIPE)(0)
     judge = VisualJudge(VggTrunk().requires_grad_(False), VisualSettings())
-    before = {name: w.clone() for name, w in judge.critic.state_dict().items()}
+    before = {name: w.clone() for name, w in judge.critic.critic.state_dict().items()}
     high = (drawn.batch.truth * 0.5).requires_grad_()
     batch = drawn.batch
     losses = judge(Made(batch.aligned.base, high, batch.truth, batch.covered))
-    assert any(not torch.equal(w, before[name]) for name, w in judge.critic.state_dict().items())
+    assert any(
+        not torch.equal(w, before[name]) for name, w in judge.critic.critic.state_dict().items()
+    )
     for name in ("perceptual", "adversarial"):
         (gradient,) = torch.autograd.grad(losses[name], high, retain_graph=True)
         assert float(gradient.abs().max()) > 0

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from texsr.models.amrsr import Swapped
 from texsr.models.amrsr_losses import (
-    FIRST_STAGE,
     AmrsrWeights,
     Critic,
     penalised_critic_loss,
@@ -81,7 +80,7 @@ def test_the_critic_takes_any_size_and_learns_to_tell():
     assert found[-1] < found[0]
 
 
-def test_the_first_stage_is_l1_alone():
-    assert (FIRST_STAGE.l1, FIRST_STAGE.perceptual, FIRST_STAGE.texture) == (1.0, 0.0, 0.0)
+def test_weights_are_as_published():
     weights = AmrsrWeights()
     assert (weights.perceptual, weights.adversarial, weights.texture) == (1e-4, 1e-6, 1e-4)
+    assert weights.penalty == 10.0

@@ -10,17 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from texsr.models import load_upscaler, names
-from texsr.models.architectures import (
-    ARCHITECTURES,
-    Architecture,
-    Kind,
-    UnknownModelError,
-    build_network,
-    choose,
-)
+from texsr.models.architectures import Kind, UnknownModelError, build_network, choose
 from texsr.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
 from texsr.models.configuration import configure
 from texsr.models.masa import MasaConfig
+from texsr.models.networks import ARCHITECTURES, Architecture
 from texsr.models.protocol import Upscaled
 from texsr.models.resample import enlarge
 from texsr.models.upscaler import Upscaler

@@ -99,10 +99,10 @@ def test_it_learns_a_scale_that_is_no_whole_number():
     low = torch.nn.functional.interpolate(truth, (8, 9), mode="bicubic", antialias=True)
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
     errors: list[float] = []
-    for _ in range(120):
+    for _ in range(200):
         loss = (network(low, 18, 20) - truth).abs().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         errors.append(float(loss.detach()))
-    assert errors[-1] < 0.75 * errors[0]
+    assert errors[-1] < 0.7 * errors[0]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.pictures import picture
+from texsr.models.amrsr import Amrsr, AmrsrConfig
 from texsr.models.batches import PictureBatch
 from texsr.models.learner import TrainingSettings
 from texsr.models.masa import Masa, MasaConfig
@@ -97,6 +98,24 @@ def test_lessons_in_likeness_are_over_when_all_are_the_teachers():
     assert float(tuition(truth)) > 0.2
     pupil.load_state_dict(teacher.state_dict())
     assert float(tuition(truth)) < 1e-8
+
+
+def test_lessons_in_likeness_bring_a_trunk_nearer_to_its_teacher():
+    torch.manual_seed(0)
+    widths = (8, 12, 16)
+    network = Amrsr(
+        AmrsrConfig(width=8, content_blocks=1, fusion_blocks=ONES, trunk=widths, over_base=True)
+    )
+    tuition = LikenessTuition(VggTrunk(widths), lambda picture: network.trunk(picture).relu3_1)
+    settings = TrainingSettings(steps=121, lessons=120)
+    trainer = Trainer(PictureLearner(network, settings, tuition))
+    unseen = batch(0, 4, helped=False).truth
+    with torch.no_grad():
+        before = float(tuition(unseen))
+    for step in range(120):
+        assert "lesson" in trainer.step(batch(10 + 4 * step, 4, helped=False), SCALE)
+    with torch.no_grad():
+        assert float(tuition(unseen)) < 0.65 * before
 
 
 def test_lessons_in_contrast_let_blurred_places_find_themselves():
