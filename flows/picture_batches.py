@@ -32,6 +32,7 @@ def draw_pictures(
         references=[[planes(picture) for picture in one.references] for one in found],
         truth=torch.stack([planes(one.truth) for one in found]),
         covered=torch.stack([torch.from_numpy(one.covered).float()[None] for one in found]),
+        reach=source.reach,
     )
 
 

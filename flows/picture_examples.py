@@ -1,7 +1,8 @@
-"""What networks over pictures learn from: crops, and pictures that nothing aligns with them.
+"""What networks over pictures learn from: crops, and pictures that show the same.
 
-They come from packed tiles, whose references are turned back into pictures and moved, and from sets
-of texture maps and folders of reference super-resolution, whose references are photos as they are.
+They come from packed tiles, as a run gives them or with their references moved as if nothing
+aligned them, and from sets of texture maps and folders of reference super-resolution, whose
+references are photos as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,12 +13,13 @@ from typing import NamedTuple, Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int, UInt8
 from torch import Tensor
 
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import DETAIL_STEP, Pack
 from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.restoring import as_pictures
 from texsr.pipeline.color import to_float
 from texsr.pipeline.dataset import Rgb, TextureTile
 from texsr.pipeline.errors import SettingsError
@@ -49,6 +51,9 @@ class Example(NamedTuple):
 class Examples(Protocol):
     """Gives examples."""
 
+    reach: int | None
+    """Low texels between a place and its match in the references; None: they may lie anywhere."""
+
     @property
     def least_side_tx(self) -> int:
         """Of the smallest crop that all can give, in low texels."""
@@ -61,11 +66,20 @@ class Examples(Protocol):
 
 @final
 class PackedExamples:
-    """Crops of packed tiles; each reference is cut some way off, in a light of its own."""
+    """Crops of packed tiles, whose references nothing aligns, or geometry does.
 
-    def __init__(self, tiles: PackedTiles) -> None:
-        """Take tiles of x4."""
-        self.tiles = tiles
+    Where nothing does, each is cut some way off, in a light of its own.
+    """
+
+    def __init__(self, tiles: PackedTiles, reach: int | None = None) -> None:
+        """Take tiles of x4.
+
+        Args:
+            tiles: drawn from.
+            reach: in low texels, for references as a run gives them; None: as if nothing aligned
+                them.
+        """
+        self.tiles, self.reach = tiles, reach
 
     @property
     def least_side_tx(self) -> int:
@@ -78,17 +92,24 @@ class PackedExamples:
         corner = _corner(tile.low.shape[:2], side_tx, rng)
         high = _square(corner, side_tx, SCALE)
         seeing = rng.permutation(np.flatnonzero(tile.weight[(slice(None), *high)].any((1, 2))))
-        base = _enlarged(tile.low)
-        references = [
-            _as_photo(_picture(tile, base, int(index)), corner, side_tx, rng)
-            for index in seeing[:count]
-        ]
+        pictures = _pictures(tile, seeing[:count]) if count else []
         return Example(
             low=tile.low[_square(corner, side_tx, 1)],
             truth=tile.truth[high],
             covered=tile.covered[high] > 127,
-            references=references,
+            references=[self._as_given(picture, corner, side_tx, rng) for picture in pictures],
         )
+
+    def _as_given(
+        self,
+        picture: Float32[np.ndarray, "3 H W"],
+        corner: tuple[int, int],
+        side_tx: int,
+        rng: np.random.Generator,
+    ) -> UInt8[np.ndarray, "_ _ 3"]:
+        if self.reach is None:
+            return _as_photo(picture, corner, side_tx, rng)
+        return _as_bytes(picture[(slice(None), *_square(corner, side_tx, SCALE))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +126,8 @@ class SceneExamples:
 
     A crop may have any place in them: where, nobody tells.
     """
+
+    reach: int | None = None
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         """Take scenes; the last few that were read stay in memory."""
@@ -200,15 +223,12 @@ def _square(corner: tuple[int, int], side_tx: int, scale: int) -> tuple[slice, s
     return rows, columns
 
 
-def _enlarged(low: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "3 H W"]:
-    return enlarge_faithfully(planes(low)[None], SCALE)[0].numpy()
-
-
-def _picture(
-    tile: Pack, base: Float32[np.ndarray, "3 H W"], index: int
-) -> Float32[np.ndarray, "3 H W"]:
-    """Give a reference of a packed tile as a picture in the light of the atlas."""
-    return base + tile.detail[index].astype(np.float32) * np.float32(DETAIL_STEP)
+def _pictures(tile: Pack, chosen: Int[np.ndarray, " k"]) -> list[Float32[np.ndarray, "3 H W"]]:
+    """Give references of a packed tile as pictures in the light of the atlas."""
+    base = enlarge_faithfully(planes(tile.low)[None], SCALE)[0]
+    detail = torch.from_numpy(tile.detail[chosen].astype(np.float32) * np.float32(DETAIL_STEP))
+    weight = torch.from_numpy(tile.weight[chosen].astype(np.float32))
+    return [picture.numpy() for picture in as_pictures(base, detail, weight)]
 
 
 def _as_photo(
@@ -225,7 +245,11 @@ def _as_photo(
     cut = picture[(slice(None), *_square((moved[0], moved[1]), side_tx, SCALE))]
     gain = np.float32(1.0 + rng.uniform(-GAIN, GAIN))
     offset = rng.uniform(-OFFSET, OFFSET, (3, 1, 1)).astype(np.float32)
-    values = np.rint((cut * gain + offset) * np.float32(255.0)).clip(0, 255)
+    return _as_bytes(cut * gain + offset)
+
+
+def _as_bytes(picture: Float32[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    values = np.rint(picture * np.float32(255.0)).clip(0, 255)
     return values.astype(np.uint8).transpose(1, 2, 0)
 
 

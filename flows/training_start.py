@@ -35,6 +35,7 @@ from texsr.flows.training_presets import Config, scales_of, scales_to_learn, set
 from texsr.flows.training_settings import Material, TrainJob
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.checkpoint import Checkpoint
+from texsr.models.restoring import REACH_TX
 from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 from texsr.pipeline.formats.texture_map_folders import MANIFEST, read_texture_maps
@@ -126,7 +127,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         learnt=learnt,
         pools=pools,
         sources=[
-            *map(PackedExamples, pools.values()),
+            *(PackedExamples(pool, reach) for pool in pools.values() for reach in (None, REACH_TX)),
             *map(SceneExamples, scenes.values()),
         ],
         packs={

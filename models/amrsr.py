@@ -31,6 +31,7 @@ from texsr.models.blocks import residual_blocks
 from texsr.models.configuration import ADDED_LATER
 from texsr.models.looking import Looked
 from texsr.models.matching import LEAST_NORM, REACH, RunningMatch
+from texsr.models.nearby import NearMatch
 from texsr.models.parts import Choice, Parts, compared, cut, parts_of, times
 from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
@@ -150,24 +151,30 @@ class Amrsr(nn.Module):
         if not references:
             return self._nothing(query)
         if parts.choice is Choice.RUNNING:
-            return self._most_similar(
-                query, [p for one in references for p in parts_of(one, parts)]
-            )
+            pictures = [part for one in references for part in parts_of(one, parts)]
+            return self._most_similar(query, pictures, parts.reach)
         winners = (
-            _best(query, (self._most_similar(query, some) for some in together), parts.vectors)
+            _best(
+                query,
+                (self._most_similar(query, some, parts.reach) for some in together),
+                parts.vectors,
+            )
             for together in compared(references, parts)
         )
         return _best(query, winners, parts.vectors)
 
-    def _most_similar(self, query: Float32[Tensor, "c h w"], pictures: list[Tensor]) -> Swapped:
+    def _most_similar(
+        self, query: Float32[Tensor, "c h w"], pictures: list[Tensor], reach: int | None
+    ) -> Swapped:
         """INPUTATT: for each patch the most similar one of all in some pictures."""
-        running = RunningMatch(query)
+        running = RunningMatch(query) if reach is None else NearMatch(query, reach)
         first = [0]
         for picture in pictures:
             blurred = enlarge(reduce(picture[None], SCALE), SCALE)[0]
             keys = Looked(blurred, self.trunk)
             across = keys.width - REACH
-            for window in keys.windows(*KEY_WINDOW, shared=REACH):
+            window_sites = KEY_WINDOW if reach is None else (keys.height, keys.width)
+            for window in keys.windows(*window_sites, shared=REACH):
                 number = first[-1] + window.top * across + window.left
                 with torch.no_grad():
                     running.look_at(keys.sites(window), first=number, across=across)

@@ -24,13 +24,16 @@ class Batch(NamedTuple):
 
 
 class PictureBatch(NamedTuple):
-    """Tiles whose references are pictures, for networks that look for themselves."""
+    """Tiles whose references are pictures, for networks over pictures."""
 
     low: Float32[Tensor, "b 3 h w"]
     references: list[list[Float32[Tensor, "3 _ _"]]]
     """Of each tile, of any number and sizes; sRGB-encoded, [0, 1]."""
     truth: Float32[Tensor, "b 3 H W"]
     covered: Float32[Tensor, "b 1 H W"]
+    reach: int | None = None
+    """Low texels between a place and its match in references that lie where the tile does; None:
+    they may lie anywhere."""
 
     @property
     def num_references(self) -> int:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.matching import LEAST_NORM, REACH, match
-from texsr.models.nearby import likeness
+from texsr.models.nearby import NearMatch, likeness
 from texsr.models.transfer import Wanted
 
 BLOCK_SITES = 8  # of the low image
@@ -43,7 +43,7 @@ def find(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> F
     """
     height, width = query.shape[1:]
     down, across = height // BLOCK_SITES, width // BLOCK_SITES
-    around = functional.pad(query[None], (1, 1, 1, 1), mode="replicate")[0]
+    around = _ringed(query)
     hits = _find_blocks(around, keys, down, across)
     sides = [_side(keys.shape[1], down), _side(keys.shape[2], across)]
     rows, columns = (
@@ -71,18 +71,43 @@ def find_anywhere(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w
         query: of the low image.
         keys: of the reduced reference.
     """
-    around = functional.pad(query[None], (1, 1, 1, 1), mode="replicate")[0]
+    around = _ringed(query)
     patch = match(around, keys).patch[0]
     across = keys.shape[2] - REACH
     return Found(1 + patch // across, 1 + patch % across)
+
+
+def find_near(reach: int) -> Search:
+    """Match every site near its own place, in a reference that lies where the low image does.
+
+    Args:
+        reach: how many sites away a match may be.
+    """
+
+    @torch.no_grad()
+    def search(query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"]) -> Found:
+        lack = [ours - theirs for ours, theirs in zip(query.shape[1:], keys.shape[1:], strict=True)]
+        near = NearMatch(_ringed(query), reach)
+        near.look_at(
+            functional.pad(_ringed(keys)[None], (0, lack[1], 0, lack[0]), mode="replicate")[0]
+        )
+        patch = near.found().patch[0]
+        row, column = patch // query.shape[2], patch % query.shape[2]
+        return Found(row.clamp(1, keys.shape[1] - 2), column.clamp(1, keys.shape[2] - 2))
+
+    return search
 
 
 def similarity(
     query: Float32[Tensor, "c h w"], keys: Float32[Tensor, "c h2 w2"], found: Found
 ) -> Float32[Tensor, "h w"]:
     """Give the cosine of the patch around each site with the one found; it takes gradients."""
-    around = functional.pad(query[None], (1, 1, 1, 1), mode="replicate")[0]
+    around = _ringed(query)
     return likeness(around, keys, found.row - 1, found.column - 1)
+
+
+def _ringed(features: Float32[Tensor, "c h w"]) -> Float32[Tensor, "c h2 w2"]:
+    return functional.pad(features[None], (1, 1, 1, 1), mode="replicate")[0]
 
 
 def _side(size: int, num_blocks: int) -> int:
@@ -113,8 +138,13 @@ def _find_blocks(
     return total.argmax(1)
 
 
-def wanted_of(found: Found) -> list[Wanted]:
-    """Name the sites that make up the patches found; patches overlap within their block alone."""
+def wanted_of(found: Found, where: Bool[Tensor, "h w"]) -> list[Wanted]:
+    """Name the sites that make up the patches found; patches overlap within their block alone.
+
+    Args:
+        found: for all sites.
+        where: they are wanted.
+    """
     height, width = found.row.shape
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     y, x = y.to(found.row.device), x.to(found.row.device)
@@ -122,8 +152,10 @@ def wanted_of(found: Found) -> list[Wanted]:
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             inside = (_block_of(y) == _block_of(y + dy)) & (_block_of(x) == _block_of(x + dx))
+            place = ((y + dy) * width + x + dx)[inside]
             row, column = (found.row + dy)[inside], (found.column + dx)[inside]
-            wanted.append(Wanted(row, column, ((y + dy) * width + x + dx)[inside]))
+            asked = where.flatten()[place]
+            wanted.append(Wanted(row[asked], column[asked], place[asked]))
     return wanted
 
 

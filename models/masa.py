@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
-from texsr.models.coarse_to_fine import BLOCK_SITES, Search, find, similarity, wanted_of
+from texsr.models.coarse_to_fine import BLOCK_SITES, Found, Search, find, similarity, wanted_of
 from texsr.models.configuration import ADDED_LATER
 from texsr.models.looking import Looked, extended
 from texsr.models.masa_without import AsItIs, Joint, doubled
@@ -104,29 +104,25 @@ class Masa(nn.Module):
             references: the most similar is taken at each site.
             search: how sites are matched.
         """
-        carried: list[Tensor] = []
         best = torch.full_like(query[0], -torch.inf)
-        for reference in references:
+        winner = torch.full_like(query[0], -1, dtype=torch.int64)
+        everywhere: list[Found] = []
+        for number, reference in enumerate(references):
             keys = self.encoder.first(reduce(extended(reference)[None], SCALE))[0]
-            found = search(query, keys)
-            alike = similarity(query, keys, found)
-            better = alike > best
-            best = torch.where(better, alike, best)
+            everywhere.append(search(query, keys))
+            alike = similarity(query, keys, everywhere[-1])
+            winner = torch.where(alike > best, number, winner)
+            best = torch.maximum(alike, best)
+        brought = nothing_like(query)
+        for number, (reference, found) in enumerate(zip(references, everywhere, strict=True)):
             looked = Looked(reference, self.encoder, self.encoder.reach_px)
-            (brought := nothing_like(query)).add(wanted_of(found), looked)
-            levels = brought.levels()
-            if carried:
-                levels = [
-                    torch.where(_repeated(better, new), new, old)
-                    for new, old in zip(levels, carried, strict=True)
-                ]
-            carried = levels
-        if not carried:
-            return nothing_like(query).levels()
+            brought.add(wanted_of(found, winner == number), looked)
+        if not references:
+            return brought.levels()
         weight = best[None, None]
         return [
             level * functional.interpolate(weight, level.shape[1:], mode="bilinear")[0]
-            for level in carried
+            for level in brought.levels()
         ]
 
 
@@ -160,11 +156,6 @@ def whole_blocks(picture: Float32[Tensor, "3 h w"]) -> Float32[Tensor, "3 h2 w2"
     """Repeat the last row and column until blocks are whole."""
     lack = [-size % BLOCK_SITES for size in picture.shape[1:]]
     return functional.pad(picture[None], (0, lack[1], 0, lack[0]), mode="replicate")[0]
-
-
-def _repeated(better: Bool[Tensor, "h w"], like: Float32[Tensor, "c _ _"]) -> Tensor:
-    block = like.shape[1] // better.shape[0]
-    return better.repeat_interleave(block, 0).repeat_interleave(block, 1)
 
 
 @final

@@ -1,6 +1,7 @@
-"""Matching that does not look everywhere: near an expected place, or where neighbours found theirs.
+"""Matching that does not look everywhere: near where it is known to be, or where neighbours look.
 
-`match_near` compares with all patches within a window of each expected place, and is exact there.
+`NearMatch` is for keys that lie where the query does, as geometry has brought them there: each
+patch is compared with all that are at most so many sites away, and that is exact.
 `match_by_propagation` follows the embedded PatchMatch of Xia, Tian, Hang, Yang, Liao, Zhou,
 "Coarse-to-Fine Embedded PatchMatch and Multi-Scale Dynamic Aggregation for Reference-based Super-
 Resolution", AAAI 2022: random places at a coarse size, then at every size up to the full one what
@@ -9,7 +10,7 @@ not of pairs of them; what it finds is good, not always best.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from jaxtyping import Float32, Int64
@@ -31,31 +32,74 @@ class Places(NamedTuple):
     similarity: Float32[Tensor, "p q"]
 
 
-def match_near(
-    query: Float32[Tensor, "c h w"],
-    keys: Float32[Tensor, "c h2 w2"],
-    row: Int64[Tensor, "p q"],
-    column: Int64[Tensor, "p q"],
-    *,
-    radius: int,
-) -> Matches:
-    """Find the best match of each patch in a window around where it is expected.
-
-    Args:
-        query: at least 3 x 3 sites.
-        keys: likewise.
-        row: of the patch of keys that is expected for each patch of the query; moved into the keys.
-        column: likewise.
-        radius: in sites, along each axis; at 0 the expected patch is compared alone.
+@final
+class NearMatch:
+    """Looks for the best match of each patch of a query near its own place in one map of keys after
+    another: what `RunningMatch` does, within a window.
     """
-    best: Places | None = None
-    expected = _inside(keys, row, column)
-    for down in range(-radius, radius + 1):
-        for right in range(-radius, radius + 1):
-            tried = _tried(query, keys, expected[0] + down, expected[1] + right)
-            best = tried if best is None else _better(best, tried)
-    assert best is not None
-    return _matches(best, keys)
+
+    def __init__(self, query: Float32[Tensor, "c h w"], reach: int) -> None:
+        """Take the query, at least 3 x 3 sites, and how many sites away a match may be.
+
+        No gradient passes through a choice: none is kept.
+        """
+        self.query, self.reach = query.detach(), reach
+        self.norms = patch_norms(self.query)
+        self.similarity = torch.full_like(self.norms, -torch.inf)
+        self.index = torch.full_like(self.norms, -1, dtype=torch.int64)
+        self.num_seen = 0
+
+    @torch.no_grad()
+    def look_at(
+        self, keys: Float32[Tensor, "c h w"], *, first: int | None = None, across: int = 0
+    ) -> None:
+        """Compare with further keys that lie where the query does.
+
+        Args:
+            keys: a whole map.
+            first: number of the upper left patch; None: they are counted on from those seen before.
+            across: by how much numbers grow from row to row; 0: by the patches of a row.
+        """
+        if keys.shape != self.query.shape:
+            raise ValueError(
+                f"keys: found {tuple(keys.shape)}; expected {tuple(self.query.shape)}, as the query"
+            )
+        first = self.num_seen if first is None else first
+        rows, columns = self.norms.shape
+        y, x = (torch.arange(side, device=keys.device) for side in (rows, columns))
+        own = first + y[:, None] * (across or columns) + x
+        norms = patch_norms(keys)
+        for down in range(-min(self.reach, rows - 1), min(self.reach, rows - 1) + 1):
+            for right in range(-min(self.reach, columns - 1), min(self.reach, columns - 1) + 1):
+                moved = own + down * (across or columns) + right
+                self._compare(keys, norms, (down, right), moved)
+        self.num_seen += self.norms.numel()
+
+    def found(self) -> Matches:
+        """Give the best of all that was looked at."""
+        return Matches(self.index[None], self.similarity[None])
+
+    def _compare(
+        self,
+        keys: Tensor,
+        norms: Float32[Tensor, "p q"],
+        shift: tuple[int, int],
+        numbers: Int64[Tensor, "p q"],
+    ) -> None:
+        """Compare every patch with the one so far down and right of it, where there is one."""
+        here, there = (
+            tuple(
+                _overlap(side, sign * step) for side, step in zip(norms.shape, shift, strict=True)
+            )
+            for sign in (-1, 1)
+        )
+        asked, known = self.query[(slice(None), *_sites(here))], keys[(slice(None), *_sites(there))]
+        inner = functional.avg_pool2d((asked * known).sum(0)[None], SIDE, stride=1)[0] * SIDE**2
+        alike = inner / (self.norms[here] * norms[there])
+        kept, index = self.similarity[here], self.index[here]
+        better = alike > kept + TIE
+        self.similarity[here] = torch.where(better, alike, kept)
+        self.index[here] = torch.where(better, numbers[here], index)
 
 
 def match_by_propagation(
@@ -137,6 +181,15 @@ def _searched(query: Tensor, keys: Tensor, places: Places, generator: torch.Gene
 def _tried(query: Tensor, keys: Tensor, row: Tensor, column: Tensor) -> Places:
     row, column = _inside(keys, row, column)
     return Places(row, column, likeness(query, keys, row, column))
+
+
+def _overlap(size: int, shift: int) -> slice:
+    """Say which of so many places have another one at a shift against them."""
+    return slice(max(0, shift), size + min(0, shift))
+
+
+def _sites(patches: tuple[slice, ...]) -> tuple[slice, ...]:
+    return tuple(slice(part.start, part.stop + REACH) for part in patches)
 
 
 def _inside(keys: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:

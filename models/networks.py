@@ -4,10 +4,10 @@ Each is imported where it is asked for alone.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from texsr.models.upscaler import Upscaler
 
@@ -50,23 +50,43 @@ def _amrsr() -> Architecture:
     from texsr.models.restoring import Restore, Restored
 
     def restoring(network: Any) -> Restore:
-        return lambda low, references, size: Restored(*network.attended(low, references))
+        def restore(
+            low: Tensor, references: list[Tensor], size: tuple[int, int], reach: int | None = None
+        ) -> Restored:
+            parts = replace(network.config.parts, reach=reach)
+            return Restored(*network.attended(low, references, parts))
+
+        return restore
 
     return Architecture(config=AmrsrConfig, network=Amrsr, restore=restoring)
 
 
 def _masa() -> Architecture:
+    from texsr.models.coarse_to_fine import find, find_near
     from texsr.models.masa import Masa, MasaConfig
+    from texsr.models.restoring import Restore, Restored
 
-    return Architecture(config=MasaConfig, network=Masa, restore=_asked)
+    def restoring(network: Any) -> Restore:
+        def restore(
+            low: Tensor, references: list[Tensor], size: tuple[int, int], reach: int | None = None
+        ) -> Restored:
+            return Restored(network(low, references, find if reach is None else find_near(reach)))
+
+        return restore
+
+    return Architecture(config=MasaConfig, network=Masa, restore=restoring)
 
 
 def _rrsr() -> Architecture:
+    from texsr.models.restoring import Restore, Restored
     from texsr.models.rrsr import Rrsr, RrsrConfig
+
+    def restoring(network: Any) -> Restore:
+        return lambda low, references, size, reach=None: Restored(network(low, references, reach))
 
     # It holds the features of all references, and offsets for each texel.
     bytes_held = (7000, 1400)
-    return Architecture(config=RrsrConfig, network=Rrsr, restore=_asked, texel_bytes=bytes_held)
+    return Architecture(config=RrsrConfig, network=Rrsr, restore=restoring, texel_bytes=bytes_held)
 
 
 def _ciaosr() -> Architecture:
@@ -74,7 +94,7 @@ def _ciaosr() -> Architecture:
     from texsr.models.restoring import Restore, Restored
 
     def restoring(network: Any) -> Restore:
-        return lambda low, references, size: Restored(network(low[None], *size)[0])
+        return lambda low, references, size, reach=None: Restored(network(low[None], *size)[0])
 
     return Architecture(
         config=CiaosrConfig,
@@ -84,12 +104,6 @@ def _ciaosr() -> Architecture:
         max_references=0,
         texel_bytes=(5000, 0),
     )
-
-
-def _asked(network: Any) -> "Restore":
-    from texsr.models.restoring import Restored
-
-    return lambda low, references, size: Restored(network(low, references))
 
 
 ARCHITECTURES: dict[str, Callable[[], Architecture]] = {

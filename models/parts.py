@@ -32,8 +32,16 @@ class Parts:
     vectors: int = 1
     """N_C: groups of channels that choose for themselves."""
     choice: Choice = Choice.LEVELS
+    reach: int | None = None
+    """Sites between a place and what it may be matched with, in references that lie where the low
+    image does, whole; None: it may be matched with any."""
 
     def __post_init__(self) -> None:
+        if self.reach is not None and (self.of_references, self.of_input) != (1, 1):
+            raise ValueError(
+                f"reach: found {self.reach} and N_R = {self.of_references}, N_I = {self.of_input}; "
+                "expected references and low image in one part, as patches are matched in place"
+            )
         for name in ("of_references", "of_input"):
             count = getattr(self, name)
             if count < 1 or math.isqrt(count) ** 2 != count:

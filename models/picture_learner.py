@@ -21,7 +21,7 @@ from texsr.models.losses import shared_l1
 from texsr.models.networks import ARCHITECTURES, Architecture, named_by
 from texsr.models.relations import Tuition
 from texsr.models.resample import enlarge, reduce
-from texsr.models.restoring import Restore, pictures_of
+from texsr.models.restoring import REACH_TX, Restore, pictures_of
 from texsr.models.training import share_of_rate
 
 SCALE = 4  # at which a reference is reduced
@@ -69,7 +69,7 @@ class PictureLearner:
             return Learnt({LESSON: self.tuition(batch.truth)}, None)
         restore, size = self._restore(self.network), _size(batch.truth)
         restored = [
-            restore(low, references, size)
+            restore(low, references, size, batch.reach)
             for low, references in zip(batch.low, batch.references, strict=True)
         ]
         high = torch.stack([one.high for one in restored])
@@ -85,10 +85,12 @@ class PictureLearner:
         self, network: nn.Module, batch: Batch | PictureBatch, scale: int
     ) -> Float32[Tensor, "b 3 H W"]:
         """Give the results of such a network, on pictures as a run gives them if it must."""
-        given = pictures_of(batch.aligned) if isinstance(batch, Batch) else batch.references
+        in_run = isinstance(batch, Batch)
+        given = pictures_of(batch.aligned) if in_run else batch.references
+        reach = REACH_TX if in_run else batch.reach
         restore, size = self._restore(network), _size(batch.truth)
         pairs = zip(batch.low, given, strict=True)
-        return torch.stack([restore(low, references, size).high for low, references in pairs])
+        return torch.stack([restore(low, refs, size, reach).high for low, refs in pairs])
 
     def _restore(self, network: nn.Module) -> Restore:
         assert self.architecture.restore is not None

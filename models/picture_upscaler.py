@@ -1,9 +1,10 @@
 """Networks that take references as pictures, and networks that take none, as upscalers of tiles.
 
 The published systems look for themselves where a reference shows what. In a run on a capture they
-are given each photo as the tile sees it, in the light of the atlas, and the atlas's own enlargement
-where the photo sees nothing: so nothing foreign can be found there. What they answer is made true
-to the low atlas, and its error anticipated as that of `projection` is.
+are given each photo as the tile sees it, in the light of the atlas, and look for a match around the
+place itself: geometry knows it but for small errors. Photos that no geometry aligns they search.
+What they answer is made true to the low atlas, and its error anticipated as that of `projection`
+is.
 """
 
 from collections.abc import Iterable
@@ -18,10 +19,10 @@ from texsr.models.doubt import anticipated_error, confidence_of
 from texsr.models.fusion import belief_in
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
-from texsr.models.restoring import Restore, pictures_of
+from texsr.models.restoring import REACH_TX, Restore, pictures_of
 
 SCALE = 4
-OVERLAP_TX = 32  # they look further, and matching at the whole tile; the authors tile with 32
+OVERLAP_TX = 16
 NUM_REFERENCES = 4
 
 
@@ -87,8 +88,9 @@ class PictureUpscaler:
         size = low.shape[2] * scale, low.shape[3] * scale
         photos = references.photos if isinstance(references, CroppedReferences) else None
         given = pictures_of(aligned) if photos is None else [photos for _ in low]
+        reach = REACH_TX if photos is None else None
         answers = [
-            self.restore(tile, pictures, size).high
+            self.restore(tile, pictures, size, reach).high
             for tile, pictures in zip(low, given, strict=True)
         ]
         high = torch.stack(answers)

@@ -29,6 +29,7 @@ from texsr.models.blocks import residual_blocks
 from texsr.models.deformable import NUM_TAPS, DynamicAggregation, sampled
 from texsr.models.looking import extended
 from texsr.models.matching import REACH, RunningMatch
+from texsr.models.nearby import NearMatch
 from texsr.models.resample import enlarge
 from texsr.models.vgg import VggTrunk
 
@@ -82,21 +83,28 @@ class Rrsr(nn.Module):
         self.restoration = Restoration(config)
 
     def forward(
-        self, low: Float32[Tensor, "3 h w"], references: Sequence[Float32[Tensor, "3 _ _"]]
+        self,
+        low: Float32[Tensor, "3 h w"],
+        references: Sequence[Float32[Tensor, "3 _ _"]],
+        reach: int | None = None,
     ) -> Float32[Tensor, "3 H W"]:
         """Make an image four times larger.
 
         Args:
             low: sRGB-encoded, [0, 1], of any size.
             references: of any number and sizes; none: an empty one is looked at.
+            reach: sites between a place and its match, in references that lie where the low image
+                does; None: any, and they may lie anywhere.
         """
         height, width = low.shape[1:]
         lack = [max(0, REACH + 1 - side) for side in (height, width)]
         padded = functional.pad(low[None], (0, lack[1], 0, lack[0]), mode="replicate")
-        high = self.restoration(padded, self.align(padded[0], references))
+        high = self.restoration(padded, self.align(padded[0], references, reach))
         return high[0, :, : height * SCALE, : width * SCALE]
 
-    def align(self, low: Float32[Tensor, "3 h w"], references: Sequence[Tensor]) -> Aligned:
+    def align(
+        self, low: Float32[Tensor, "3 h w"], references: Sequence[Tensor], reach: int | None = None
+    ) -> Aligned:
         """Match a low image with references, laid out one below the other on one sheet.
 
         Gradients pass through what the sheet holds, not through the choice.
@@ -104,14 +112,16 @@ class Rrsr(nn.Module):
         known = [extended(one) for one in references] or [torch.zeros(3, 12, 12, device=low.device)]
         sheet = _sheet(known)
         with torch.no_grad():
-            flow = self._flow(low, known, sheet.shape[2] // SCALE - REACH)
+            reach = reach if references else None
+            flow = self._flow(low, known, sheet.shape[2] // SCALE - REACH, reach)
         return Aligned(list(self.trunk(sheet[None])), flow[None])
 
     def _flow(
-        self, low: Float32[Tensor, "3 h w"], known: list[Tensor], across: int
+        self, low: Float32[Tensor, "3 h w"], known: list[Tensor], across: int, reach: int | None
     ) -> Float32[Tensor, "9 2 h w"]:
         query = functional.normalize(self.asking(enlarge(low[None], SCALE)), dim=1)[0]
-        running, top = RunningMatch(query), 0
+        running = RunningMatch(query) if reach is None else NearMatch(query, reach)
+        top = 0
         for one in known:
             keys = functional.normalize(self.known(one[None]), dim=1)[0]
             running.look_at(keys, first=top * across, across=across)

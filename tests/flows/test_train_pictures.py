@@ -25,6 +25,8 @@ from texsr.models.architectures import load_upscaler
 from texsr.models.checkpoint import read_checkpoint
 from texsr.models.learner import TrainingSettings
 from texsr.models.picture_learner import PictureLearner
+from texsr.models.resample import reduce
+from texsr.models.restoring import REACH_TX
 from texsr.models.training import Trainer
 from texsr.models.vgg import VggTrunk
 from texsr.models.visual import VisualSettings
@@ -124,6 +126,18 @@ def test_references_of_packed_tiles_are_cut_some_way_off(packs):
     rng = np.random.default_rng(0)
     found = source.example(rng, count=2, side_tx=SIDE // 2)
     assert [one.shape for one in found.references] == 2 * [(2 * SIDE, 2 * SIDE, 3)]
+
+
+def test_references_of_packed_tiles_may_lie_where_the_tile_does(packs):
+    source = PackedExamples(PackedTiles([packs / "p0"]), REACH_TX)
+    rng = np.random.default_rng(0)
+    batch = draw_pictures([source], rng, size=2, side_tx=SIDE, alone=False)
+    while not batch.num_references:
+        batch = draw_pictures([source], rng, size=2, side_tx=SIDE, alone=False)
+    assert batch.reach == REACH_TX
+    for low, references in zip(batch.low, batch.references, strict=True):
+        for one in references:
+            assert float((reduce(one[None], SCALE)[0] - low).abs().mean()) < 0.03
 
 
 def test_an_example_is_turned_as_a_whole():

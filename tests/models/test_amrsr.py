@@ -115,6 +115,19 @@ def test_the_answer_for_a_reference_is_found_where_it_lies(network):
     assert float(swapped.weight.min()) > 0.9999
 
 
+@pytest.mark.parametrize("choice", Choice)
+def test_in_place_each_site_takes_what_lies_there(network, choice):
+    low, reference = picture(0, 7, 9), picture(1, 28, 36)
+    swapped = network.attend(low, [reference], Parts(choice=choice, reach=0))
+    for ours, theirs in zip(swapped.levels, network.trunk(reference[None]), strict=True):
+        torch.testing.assert_close(ours, theirs[0], atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_matched_in_place_is_not_cut_into_parts():
+    with pytest.raises(ValueError, match="N_R = 4"):
+        Parts(of_references=4, reach=1)
+
+
 def test_the_truth_as_a_reference_is_worth_five_decibels():
     torch.manual_seed(0)
     with torch.no_grad():

@@ -9,8 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.oracles import masa as oracle
 from tests.pictures import picture
 from texsr.models import looking
-from texsr.models.coarse_to_fine import find, find_anywhere
-from texsr.models.masa import Joint, Masa, MasaConfig, Sam, stacked
+from texsr.models.coarse_to_fine import find, find_anywhere, find_near
+from texsr.models.masa import Joint, Masa, MasaConfig, Sam, stacked, whole_blocks
+from texsr.models.resample import reduce
 
 SMALL = MasaConfig(width=8, encoder_blocks=1, low_blocks=1, fusion_blocks=(1, 1, 1))
 
@@ -159,3 +160,28 @@ def test_an_untrained_adaptation_gives_a_reference_the_moments_of_the_low_image(
         torch.testing.assert_close(
             moment(adapted, dim=(2, 3)), moment(low, dim=(2, 3)), atol=1e-3, rtol=1e-3
         )
+
+
+@pytest.mark.parametrize("size", [(16, 24), (13, 9)])
+def test_in_place_each_site_takes_what_lies_there(network, size):
+    low, reference = picture(0, *size), picture(1, 4 * size[0], 4 * size[1])
+    query = network.encoder.first(whole_blocks(low)[None])[0]
+    keys = network.encoder.first(reduce(reference[None], 4))[0]
+    found = find_near(0)(query, keys)
+    rows, columns = (
+        torch.arange(side).clamp(1, known - 2)
+        for side, known in zip(query.shape[1:], size, strict=True)
+    )
+    assert bool((found.row == rows[:, None]).all())
+    assert bool((found.column == columns).all())
+
+
+def test_of_several_references_each_site_takes_of_the_most_similar(network):
+    low, one, other = picture(0, 16, 16), picture(1, 64, 64), picture(2, 64, 64)
+    query = network.encoder.first(low[None])[0]
+    both, ours, theirs = (  # the coarsest level, whose sites are those of the low image
+        network.carry(query, given)[-1] for given in ([one, other], [one], [other])
+    )
+    taken = [(both - single).abs().amax(0) < 1e-6 for single in (ours, theirs)]
+    assert bool((taken[0] ^ taken[1]).all())
+    assert all(bool(some.any()) for some in taken)

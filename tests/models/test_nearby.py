@@ -1,4 +1,4 @@
-"""Matching near expected places is exact there; by propagation it is good, and cheap."""
+"""Matching near its own place is exact there; by propagation it is good, and cheap."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.oracles.matching import similarities
-from texsr.models.matching import match
-from texsr.models.nearby import likeness, match_by_propagation, match_near
+from texsr.models.matching import RunningMatch, match
+from texsr.models.nearby import NearMatch, likeness, match_by_propagation
 
 SIDES = st.integers(3, 8)
 
@@ -19,36 +19,42 @@ def features(seed: int, channels: int, height: int, width: int) -> Tensor:
 
 
 @settings(deadline=None)
-@given(st.integers(0, 99), SIDES, SIDES, SIDES, SIDES, st.integers(0, 3))
-def test_near_an_expected_place_it_is_exact(seed, h, w, h2, w2, radius):
-    query, keys = features(seed, 3, h, w), features(seed + 1, 3, h2, w2)
-    rng = torch.Generator().manual_seed(seed)
-    row, column = (torch.randint(0, n - 2, (h - 2, w - 2), generator=rng) for n in (h2, w2))
-    found = match_near(query, keys, row, column, radius=radius)
-    table = similarities(query, keys).view(h - 2, w - 2, h2 - 2, w2 - 2)
+@given(st.integers(0, 99), SIDES, SIDES, st.integers(0, 3), st.integers(1, 3))
+def test_near_its_own_place_it_is_exact_over_all_keys(seed, h, w, reach, num_keys):
+    query = features(seed, 3, h, w)
+    keys = [features(seed + 1 + number, 3, h, w) for number in range(num_keys)]
+    near = NearMatch(query, reach)
+    for one in keys:
+        near.look_at(one)
+    found = near.found()
+    shape = h - 2, w - 2
+    table = torch.stack([similarities(query, one).view(*shape, *shape) for one in keys], dim=2)
     for y in range(h - 2):
         for x in range(w - 2):
-            top, left = int(row[y, x]), int(column[y, x])
-            rows = slice(max(0, top - radius), top + radius + 1)
-            columns = slice(max(0, left - radius), left + radius + 1)
-            best = float(table[y, x, rows, columns].max())
+            rows = slice(max(0, y - reach), y + reach + 1)
+            columns = slice(max(0, x - reach), x + reach + 1)
+            best = float(table[y, x, :, rows, columns].max())
             assert float(found.similarity[0, y, x]) == pytest.approx(best, abs=1e-6)
-            at = divmod(int(found.patch[0, y, x]), w2 - 2)
-            assert float(table[y, x][at]) == pytest.approx(best, abs=1e-6)
-
-
-def test_places_beyond_the_keys_are_moved_into_them():
-    query, keys = features(0, 3, 5, 5), features(1, 3, 6, 7)
-    far = torch.full((3, 3), 99)
-    found = match_near(query, keys, far, -far, radius=0)
-    assert (found.patch == 3 * 5).all()
+            patch = int(found.patch[0, y, x])
+            assert float(table[y, x].flatten()[patch]) == pytest.approx(best, abs=1e-6)
+            row, column = divmod(patch % (shape[0] * shape[1]), shape[1])
+            assert abs(row - y) <= reach
+            assert abs(column - x) <= reach
 
 
 def test_a_window_over_everything_is_exhaustive():
-    query, keys = features(0, 4, 7, 6), features(1, 4, 9, 8)
-    zero = torch.zeros(5, 4, dtype=torch.int64)
-    near, whole = match_near(query, keys, zero, zero, radius=7), match(query, keys)
-    assert torch.equal(near.patch, whole.patch)
+    query, keys = features(0, 4, 7, 6), features(1, 4, 7, 6)
+    near, whole = NearMatch(query, 9), RunningMatch(query)
+    for one in (near, whole):
+        one.look_at(keys)
+        one.look_at(keys.flip(1), first=100, across=11)
+    assert torch.equal(near.found().patch, whole.found().patch)
+
+
+def test_keys_lie_where_the_query_does():
+    near = NearMatch(features(0, 4, 7, 6), 1)
+    with pytest.raises(ValueError, match=r"found \(4, 7, 7\); expected \(4, 7, 6\)"):
+        near.look_at(features(1, 4, 7, 7))
 
 
 def test_propagation_finds_nearly_all_of_a_picture_in_itself():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from texsr.models.picture_upscaler import PictureUpscaler
 from texsr.models.resample import enlarge_faithfully, reduce
-from texsr.models.restoring import Restored
+from texsr.models.restoring import REACH_TX, Restored
 from texsr.models.upscaler import Upscaler
 
 SCALE = 4
@@ -32,9 +32,13 @@ class Spy:
 
     def __init__(self) -> None:
         self.given: list[list[Tensor]] = []
+        self.reaches: list[int | None] = []
 
-    def __call__(self, low: Tensor, references: list[Tensor], size: tuple[int, int]) -> Restored:
+    def __call__(
+        self, low: Tensor, references: list[Tensor], size: tuple[int, int], reach: int | None = None
+    ) -> Restored:
         self.given.append(references)
+        self.reaches.append(reach)
         return Restored(torch.zeros(3, *size))
 
 
@@ -68,13 +72,14 @@ def test_it_is_an_upscaler(upscaler):
     assert upscaler.fitted([], SCALE) is upscaler
 
 
-def test_photos_come_in_the_light_of_the_atlas_and_only_where_they_see(upscaler, spy):
+def test_photos_come_in_the_light_of_the_atlas_those_that_see_it(upscaler, spy):
     low, references = scene()
     upscaler(low, references, SCALE)
     (given,) = spy.given
+    assert spy.reaches == [REACH_TX]
     assert len(given) == 2
     base = enlarge_faithfully(low, SCALE)[0]
-    torch.testing.assert_close(given[0][:, :, :20], base[:, :, :20])
+    torch.testing.assert_close(given[0][:, :, :24], given[1][:, :, :24])  # what the other sees
     for picture in given:
         assert float((reduce(picture[None], SCALE) - low).abs().mean()) < 0.02
     assert float((given[1] - base).abs().mean()) > 0.05
@@ -97,5 +102,6 @@ def test_cropped_photos_are_given_as_they_are(upscaler, spy):
     photos = [torch.rand(3, 20, 31), torch.rand(3, 64, 8)]
     upscaler(low.expand(2, -1, -1, -1), Cropped(photos), SCALE)
     assert len(spy.given) == 2
+    assert spy.reaches == [None, None]
     for given in spy.given:
         assert all(one is other for one, other in zip(given, photos, strict=True))

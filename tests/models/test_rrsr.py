@@ -137,3 +137,12 @@ def test_it_learns_with_gradients_through_the_alignment():
         assert float(step.choose.kernels.grad.abs().sum()) > 0
     assert float(truth.grad.abs().sum()) > 0
     assert all(weight.grad is None for weight in network.asking.parameters())
+
+
+def test_in_place_nothing_flows(network):
+    low, references = picture(0, 8, 11), [picture(seed, 32, 44) for seed in (1, 2)]
+    found = network.align(low, references[:1], reach=0)
+    assert bool((found.flow == 0).all())
+    rows = found.flow.shape[-2]
+    both = network.align(low, references, reach=0).flow[0, :, 0]
+    assert set(both.flatten().tolist()) <= {0.0, float(rows)}
