@@ -7,28 +7,37 @@ from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 
 from texsr.flows.calibration import Calibration, calibrate
 from texsr.flows.facts import Tally, atlas_record
 from texsr.flows.new_atlas import NewAtlas, create, discard, reduce_into, size_at
 from texsr.flows.scene import Scene
-from texsr.flows.tiles import TileInput, TileSource
-from texsr.pipeline.color import to_float, to_integer
+from texsr.flows.settings import ReferenceForm
+from texsr.flows.tile_crops import CropSource
+from texsr.flows.tiles import TileSource
+from texsr.pipeline.color import to_integer
+from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.record import AtlasRecord
-from texsr.pipeline.resample import resize
+from texsr.pipeline.resample import resize_part
 from texsr.pipeline.seams import find_seams
 from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
 from texsr.pipeline.stages.plan import tile_size_tx
-from texsr.pipeline.stages.select import select
-from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superresolve
+from texsr.pipeline.stages.select import Selection, select
+from texsr.pipeline.stages.superresolve import (
+    Upscaler,
+    made_reduced,
+    native_scale,
+    superresolve,
+)
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
 VIEWS_OF_A_TILE = 2  # times those of a cell: what memory is planned for; more only cost more
 NUM_SAMPLES = 8
-BACKGROUND_OVERLAP_TX = 4
+CROPPED_TILE_TX = 64  # side of a tile at most: one turn of a photo fits a larger one less well
+CROP_TEXEL_BYTES = 96  # what a crop takes per high texel of its tile, beside a warped reference
 MIN_EVIDENCE = 0.5
 WORKERS = 2  # tiles in flight; each runs PyTorch on one thread
 
@@ -39,8 +48,9 @@ OFF, UNSEEN, INVENTED, TRANSFERRED, PHOTO_BACKED = range(5)
 class AtlasJob:
     """One atlas of a scene.
 
-    It is made at `made_scale`, a scale of the upscaler's own, and where another one was asked for,
-    reduced to that when it is finished.
+    Tiles are prepared at `made_scale`, a scale of the upscaler's own. Where another one was asked
+    for, an upscaler that answers anywhere makes the atlas at that; else it is made at its own, and
+    reduced when it is finished.
     """
 
     def __init__(
@@ -56,9 +66,13 @@ class AtlasJob:
         self.made_scale = native_scale(upscaler, scale)
         self.atlas = scene.capture.surface.atlases[index]
         self.low_shape = self.atlas.height_tx, self.atlas.width_tx
-        self.made_shape = size_at(self.low_shape, self.made_scale)
         self.high_shape = size_at(self.low_shape, scale)
-        self.tally = Tally()
+        self.made_shape = self.high_shape
+        if made_reduced(upscaler, scale):
+            self.made_shape = size_at(self.low_shape, self.made_scale)
+        self.plane = HighPlane(low_shape=self.low_shape, shape=self.made_shape)
+        self.cropped = scene.settings.references_as == ReferenceForm.CROPPED
+        self.tally = Tally(cropped=set() if self.cropped else None)
 
     def run(self, device: str) -> tuple[np.memmap, np.memmap, AtlasRecord]:
         """Give the new atlas, its provenance and what happened."""
@@ -68,11 +82,10 @@ class AtlasJob:
             calibration = calibrate(scene, self.index)
         with scene.timed("select"):
             selection = select(calibration.views, calibration.covered, wanted)
-        source = TileSource(
-            scene, self.index, self.made_scale, calibration, selection if wanted != 0 else None
-        )
-        with scene.timed("fit"):
-            self._fit(source)
+        source = self._source(calibration, selection if wanted != 0 else None)
+        if not self.cropped:
+            with scene.timed("fit"):
+                self._fit(source)
         new = create(self.work_dir, f"{self.index}", self.made_shape, self.atlas.stored)
         with scene.timed("superresolve"):
             self._tiles(source, new, device)
@@ -94,6 +107,13 @@ class AtlasJob:
         if asked is None or limit is None:
             return limit if asked is None else asked
         return min(asked, limit)
+
+    def _source(self, calibration: Calibration, selection: Selection | None) -> TileSource:
+        crops = None
+        if self.cropped and selection is not None:
+            wanted = self.num_references()
+            crops = CropSource(self.scene, self.index, self.made_scale, selection, wanted)
+        return TileSource(self.scene, self.index, self.made_scale, calibration, selection, crops)
 
     def _fit(self, source: TileSource) -> None:
         """Let the upscaler measure this capture on tiles spread over the atlas, at fixed places."""
@@ -126,14 +146,17 @@ class AtlasJob:
         seeing = sum(bool((view.weight > 0).any()) for view in calibration.views)
         limit = self.num_references()
         if limit is not None:  # neighbouring cells of a tile may have chosen other views
-            seeing = min(seeing, VIEWS_OF_A_TILE * limit)
+            seeing = min(seeing, limit if self.cropped else VIEWS_OF_A_TILE * limit)
+        of_crops = CROP_TEXEL_BYTES * seeing if self.cropped else 0
         size = settings.tile_size_tx or tile_size_tx(
             low_shape=self.low_shape,
             scale=self.made_scale,
             overlap_tx=upscaler.overlap_tx,
-            bytes_per_texel=upscaler.bytes_per_texel(seeing),
+            bytes_per_texel=upscaler.bytes_per_texel(seeing) + of_crops,
             budget=settings.memory_mb * 2**20 // 2 // WORKERS,
         )
+        if self.cropped and settings.tile_size_tx is None:
+            size = min(size, CROPPED_TILE_TX)
         return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=upscaler.overlap_tx))
 
     def _tiles(self, source: TileSource, new: NewAtlas, device: str) -> None:
@@ -150,20 +173,29 @@ class AtlasJob:
         self, source: TileSource, new: NewAtlas, device: str, tile: Tile
     ) -> UInt8[np.ndarray, "H W"]:
         """Make one tile and write its core; tiles own their texels, so none waits for another."""
-        made = source.prepare(tile.padded)
-        core = tile.core.scaled(self.made_scale)
+        made = source.prepare(tile.padded, tile.core)
+        core, padded = self.plane.over(tile.core), self.plane.over(tile.padded)
         texels = self._background(tile.core)
         level = np.zeros((core.height, core.width), np.uint8)
         if made is not None:
             color, confidence, evidence = superresolve(
-                made.low, made.references, self.upscaler, self.made_scale, device
+                made.low,
+                made.given,
+                self.upscaler,
+                self.made_scale,
+                device,
+                self.plane.texels(tile.padded),
             )
-            inner = core.relative_to(tile.padded.scaled(self.made_scale))
-            filled = fill_gutter(color.permute(1, 2, 0).numpy(), made.covered, inner)
+            self.tally.count_crops(made.crops)
+            inner = core.relative_to(padded)
+            covered, seen = (
+                self.plane.nearest(one, tile.padded) for one in (made.covered, made.seen)
+            )
+            filled = fill_gutter(color.permute(1, 2, 0).numpy(), covered, inner)
             count = self.atlas.num_color
             stored = to_integer(_channels(filled.color, count), new.color.dtype)
             np.copyto(texels[..., :count], stored, where=filled.near[..., None])
-            level = _levels(made, evidence)[inner.slices]
+            level = _levels(covered, seen, evidence)[inner.slices]
             trusted = np.rint(confidence.numpy()[inner.slices] * 255.0).astype(np.uint8)
             new.origin[core.slices] = np.stack([level, np.where(level > OFF, trusted, 0)], axis=-1)
         new.color[core.slices] = texels
@@ -171,12 +203,9 @@ class AtlasJob:
 
     def _background(self, core: Region) -> np.ndarray:
         """The stored atlas enlarged bicubically: colour off the charts, and alpha everywhere."""
-        around = core.grown(BACKGROUND_OVERLAP_TX).intersected(self.atlas.region)
-        low = to_float(self.atlas.stored[around.slices])
-        height, width = size_at((around.height, around.width), self.made_scale)
-        enlarged = resize(low, height=height, width=width)
-        inner = core.relative_to(around).scaled(self.made_scale)
-        return to_integer(enlarged[inner.slices], self.atlas.stored.dtype)
+        part = self.plane.over(core)
+        enlarged = resize_part(self.atlas.stored, shape=self.made_shape, part=part.slices)
+        return to_integer(enlarged, self.atlas.stored.dtype)
 
 
 def _one_thread() -> None:
@@ -196,9 +225,13 @@ def _channels(color: Float32[np.ndarray, "H W 3"], num_color: int) -> Float32[np
     return color if num_color == 3 else color.mean(axis=2, keepdims=True)
 
 
-def _levels(made: TileInput, evidence: Float32[Tensor, "H W"]) -> UInt8[np.ndarray, "H W"]:
+def _levels(
+    covered: Bool[np.ndarray, "H W"],
+    seen: Bool[np.ndarray, "H W"],
+    evidence: Float32[Tensor, "H W"],
+) -> UInt8[np.ndarray, "H W"]:
     """Provenance of every texel."""
     backed = evidence.numpy() >= MIN_EVIDENCE
     level = np.where(backed, np.uint8(PHOTO_BACKED), np.uint8(INVENTED))
-    level = np.where(made.seen, level, np.uint8(UNSEEN))
-    return np.where(made.covered, level, np.uint8(OFF)).astype(np.uint8)
+    level = np.where(seen, level, np.uint8(UNSEEN))
+    return np.where(covered, level, np.uint8(OFF)).astype(np.uint8)

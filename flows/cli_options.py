@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from texsr.flows.settings import RunSettings
+from texsr.flows.settings import ReferenceForm, RunSettings
 from texsr.pipeline.errors import SettingsError
 
 Choice = TypeVar("Choice", bound=Enum)
@@ -19,9 +19,20 @@ Scale = Annotated[
     typer.Option(help="Texels per low texel and axis, 1.5 to 8. [default: capture.toml, or 4]"),
 ]
 Model = Annotated[str, typer.Option(help="auto, a name from `texsr models`, or a checkpoint file.")]
-Head = Annotated[str | None, typer.Option(help="An arbitrary-scale head; no model takes one yet.")]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        help="Answers at any scale instead of reducing: a name that `texsr models` lists for the "
+        "model, or a checkpoint file."
+    ),
+]
 References = Annotated[
-    str | None, typer.Option(metavar="K|all", help="Photos a cell of the surface may use.")
+    str | None,
+    typer.Option(
+        metavar="K|all|cropped",
+        help="Photos a cell of the surface may use, warped into its texels; cropped, or K,cropped: "
+        "cut out instead, for models that search them. [default: what the model wants, warped]",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TileSize = Annotated[
@@ -60,11 +71,13 @@ def make_settings(
     Raises:
         SettingsError: an option makes no sense.
     """
+    count, form = _references(references)
     return RunSettings(
         scale=RunSettings().scale if scale is None else scale,
         model=model,
         head=head,
-        references=_count(references),
+        references=count,
+        references_as=form,
         device=device,
         tile_size_tx=tile_size,
         seed=seed,
@@ -74,17 +87,23 @@ def make_settings(
     )
 
 
-def _count(references: str | None) -> int | None:
-    if references is None or references == "all":
-        return None
-    if references.isdecimal():
-        return int(references)
-    raise SettingsError(
-        "--references",
-        found=references,
-        expected="a count, or 'all'",
-        remedy="leave it out to let the model choose",
-    )
+def _references(text: str | None) -> tuple[int | None, ReferenceForm]:
+    """Read how many references there may be, and in which form: words in any order."""
+    count, form = None, ReferenceForm.WARPED
+    words = [] if text is None else text.split(",")
+    for word in map(str.strip, words):
+        if word in tuple(ReferenceForm):
+            form = ReferenceForm(word)
+        elif word.isdecimal():
+            count = int(word)
+        elif word != "all":
+            raise SettingsError(
+                "--references",
+                found=str(text),
+                expected="a count or 'all', 'warped' or 'cropped', or both as in 3,cropped",
+                remedy="leave it out to let the model choose",
+            )
+    return count, form
 
 
 def choose(option: str, word: str, like: Choice) -> Choice:

@@ -44,6 +44,10 @@ def run(
 
         texsr run vase --scale 2.5
 
+        texsr run vase --scale 2.5 --model fast --head runs/head/last.safetensors
+
+        texsr run vase --model masa --references cropped
+
         texsr run vase --json | jq .share_photo_backed
     """
     with answering(as_json=json) as answer:

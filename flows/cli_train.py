@@ -48,8 +48,8 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="fast, quality; amrsr, masa, rrsr, ciaosr as published, or with -seed: small. "
-            "[default: fast]",
+            help="fast, quality; amrsr, masa, rrsr, ciaosr as published, or with -seed: small; "
+            "ciaosr-head: for any scale, on --from. [default: fast]",
         ),
     ] = None,
     scale: Annotated[
@@ -61,7 +61,8 @@ def train(
     rate: Annotated[
         float | None,
         typer.Option(
-            help="Top learning rate. [default: 1e-3; with --from 2e-4, with --visual 1e-4]"
+            help="Top learning rate. [default: 1e-3; with --from 2e-4, with --visual 1e-4, of a "
+            "head 1e-3]"
         ),
     ] = None,
     crop: Annotated[int, typer.Option(metavar="TX", help="Side of a crop in low texels.")] = 48,
@@ -130,10 +131,14 @@ def train(
         texsr train --out runs/amrsr --preset amrsr-seed --sets maps --packs runs/one/packs
         --crop 32 --vgg vgg.safetensors --lessons 200
 
+        texsr train --out runs/head --preset ciaosr-head --from fast.safetensors
+        --packs runs/one/packs
+
         texsr train --out runs/looks --from runs/one/best.safetensors --packs runs/one/packs
         --visual --vgg vgg.safetensors --steps 4000
     """
     with answering(as_json=json) as answer:
+        from texsr.flows.training_presets import Preset
         from texsr.flows.training_settings import (
             RECIPROCAL_WEIGHT,
             Material,
@@ -147,7 +152,7 @@ def train(
         learning = TrainingSettings(
             steps=steps,
             lessons=lessons,
-            rate=_rate(rate, start, visual=visual),
+            rate=_rate(rate, None if preset == Preset.CIAOSR_HEAD.value else start, visual=visual),
             reciprocal_weight=RECIPROCAL_WEIGHT if reciprocal else 0.0,
         )
         recipe = Recipe(

@@ -7,10 +7,11 @@ from jaxtyping import UInt8
 
 from texsr.flows.calibration import Calibration, grid_shape
 from texsr.flows.scene import Scene
+from texsr.flows.tile_crops import TileCrops
 from texsr.pipeline.record import AtlasRecord, ViewRecord, Worth
 from texsr.pipeline.stages.measure import seam_error
 from texsr.pipeline.stages.plan import worth
-from texsr.pipeline.stages.select import Selection
+from texsr.pipeline.stages.select import Selection, ViewFacts
 from texsr.pipeline.uv_faults import count_claims
 
 ALPHA_RULE = "enlarged bicubically, neither sharpened nor read as opacity"
@@ -22,10 +23,16 @@ class Tally:
 
     num_tiles: int = 0
     counts: np.ndarray = field(default_factory=lambda: np.zeros(5, np.int64))
+    cropped: set[int] | None = None  # views that gave a tile a crop; None: views are warped
 
     def add(self, level: UInt8[np.ndarray, "H W"]) -> None:
         """Count a tile."""
         self.counts += np.bincount(level.reshape(-1), minlength=5)
+
+    def count_crops(self, crops: TileCrops | None) -> None:
+        """Count whose crops a tile was given."""
+        if self.cropped is not None and crops is not None:
+            self.cropped.update(crops.view_indices)
 
     @property
     def covered(self) -> int:
@@ -70,7 +77,7 @@ def atlas_record(
         num_tiles=tally.num_tiles,
         stacked_texels=_stacked(scene, index),
         worth=atlas_worth(calibration, scale),
-        views=_view_records(calibration, selection),
+        views=_view_records(calibration, selection, tally.cropped),
     )
 
 
@@ -91,7 +98,9 @@ def atlas_worth(calibration: Calibration, scale: float) -> Worth:
     return worth(finest[calibration.covered], scale=scale, grid_per_low=calibration.per_low)
 
 
-def _view_records(calibration: Calibration, selection: Selection) -> tuple[ViewRecord, ...]:
+def _view_records(
+    calibration: Calibration, selection: Selection, cropped: set[int] | None
+) -> tuple[ViewRecord, ...]:
     covered = calibration.covered
     total = max(int(covered.sum()), 1)
     best = np.full(covered.shape, -1, np.int32)
@@ -105,8 +114,8 @@ def _view_records(calibration: Calibration, selection: Selection) -> tuple[ViewR
     return tuple(
         ViewRecord(
             name=view.name,
-            used=bool((selection.allowed[k].any()) and view.weight.any()),
-            reason=selection.reasons[k],
+            used=_may_be_used(selection, k, view) and (cropped is None or k in cropped),
+            reason=_reason(selection, k, view, cropped),
             share_seen=float((view.weight[covered] > 0).sum() / total),
             share_best=float((best[covered] == k).sum() / total),
             trust=view.fit.trust,
@@ -116,3 +125,15 @@ def _view_records(calibration: Calibration, selection: Selection) -> tuple[ViewR
         )
         for k, view in enumerate(calibration.views)
     )
+
+
+def _may_be_used(selection: Selection, view_index: int, view: ViewFacts) -> bool:
+    return bool(selection.allowed[view_index].any() and view.weight.any())
+
+
+def _reason(
+    selection: Selection, view_index: int, view: ViewFacts, cropped: set[int] | None
+) -> str:
+    if cropped is None or view_index in cropped or not _may_be_used(selection, view_index, view):
+        return selection.reasons[view_index]
+    return "crops of others show the tiles better"

@@ -47,7 +47,7 @@ def options(job: Job, scale: float | None = None) -> dict[str, Any]:
         **asdict(job.settings),
         "scale": scale,
         "scale_asked": None if job.capture_scale else job.settings.scale,
-        "shipped": shipped_content(job.settings.model),
+        "shipped": shipped_content(job.settings.model, job.settings.head),
     }
     return json.loads(json.dumps(said))
 

@@ -20,8 +20,10 @@ def shipped_folder() -> Path:
     return Path(str(files("texsr.assets") / "models"))
 
 
-def shipped_content(model: str) -> dict[str, str]:
-    """Give the SHA-256 of the shipped checkpoints that `--model` may come to mean, by name.
+def shipped_content(model: str, head: str | None = None) -> dict[str, str]:
+    """Give the SHA-256 of the shipped checkpoints that `--model`, `--head` may come to mean.
+
+    They go by their names; a head by heads/MODEL/NAME.
 
     It says what a result was made by, wherever the package lies: `auto` may become any of `AUTOS`,
     a name is one, and a file is none (it is among the inputs of a result).
@@ -29,7 +31,12 @@ def shipped_content(model: str) -> dict[str, str]:
     shipped = sorted(shipped_folder().glob("*.safetensors"))
     named = AUTOS if model == "auto" else (model,)
     meant = [path for path in shipped if path.stem in named]
-    return {path.stem: stamp(path).sha256 for path in meant}
+    found = {path.stem: path for path in meant}
+    if head is not None:
+        places = {f"heads/{name}/{head}": f"heads/{name}/{head}.safetensors" for name in found}
+        heads = {name: shipped_folder() / place for name, place in places.items()}
+        found |= {name: path for name, path in heads.items() if path.is_file()}
+    return {name: stamp(path).sha256 for name, path in found.items()}
 
 
 def choose_device(wanted: str) -> str:
@@ -61,9 +68,19 @@ def told_as_settings() -> Generator[None]:
     """
     from texsr.models.architectures import UnknownModelError
     from texsr.models.checkpoint import CheckpointError
+    from texsr.models.heads import UnknownHeadError
 
     try:
         yield
+    except UnknownHeadError as error:
+        known = " or ".join(error.known) or "none: no head goes with this model"
+        raise SettingsError(
+            "--head",
+            found=f"'{error.name}' for model '{error.model}'",
+            expected=f"{known}; or a checkpoint file",
+            remedy="leave it out; `texsr models` lists heads with their models, and "
+            "`texsr train --preset ciaosr-head --from CHECKPOINT` makes one for --model CHECKPOINT",
+        ) from None
     except UnknownModelError as error:
         close = get_close_matches(error.name, error.known, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""

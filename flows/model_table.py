@@ -15,6 +15,20 @@ from texsr.models.architectures import (
     names,
 )
 from texsr.models.checkpoint import read_checkpoint
+from texsr.models.heads import heads_of, read_head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadRow:
+    """One head of a model."""
+
+    name: str  # as --head takes it
+    about: str
+    parameters: int
+    bytes: int  # on disk
+    sha256: str
+    figures: str  # one line
+    facts: dict[str, Any]  # where it comes from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +45,7 @@ class ModelRow:
     sha256: str  # "" without a file
     figures: str  # one line
     facts: dict[str, Any]  # where a checkpoint comes from
+    heads: tuple[HeadRow, ...] = ()  # that are shipped for it
 
     @property
     def nature(self) -> str:
@@ -85,6 +100,7 @@ def table_text(table: ModelTable) -> str:
             f"{_references_text(row.references)}"
         )
         lines += [f"  {'':<{width}}  {text}" for text in (row.about, row.figures) if text]
+        lines += [f"  {'':<{width}}  {_head_text(head)}" for head in row.heads]
     return "\n".join([*lines, "", f"* is what --model auto stands for here ({table.device})"])
 
 
@@ -122,7 +138,28 @@ def _row(name: str, chosen: Chosen) -> ModelRow:
         sha256=sha256,
         figures=figures_line(facts),
         facts=facts,
+        heads=tuple(_head(*one) for one in heads_of(chosen, shipped_folder()).items()),
     )
+
+
+def _head(name: str, path: Path) -> HeadRow:
+    content, checkpoint = stamp(path), read_checkpoint(path)
+    read_head(checkpoint, path)
+    return HeadRow(
+        name=name,
+        about=_one_line(str(checkpoint.facts.get("about", ""))),
+        parameters=checkpoint.num_parameters,
+        bytes=content.bytes,
+        sha256=content.sha256,
+        figures=figures_line(checkpoint.facts),
+        facts=checkpoint.facts,
+    )
+
+
+def _head_text(head: HeadRow) -> str:
+    size = f"{head.parameters:,} parameters in {head.bytes / 1e6:.1f} MB"
+    told = "; ".join(text for text in (size, head.about, head.figures) if text)
+    return f"--head {head.name}: {told}"
 
 
 def _first_line(described: object) -> str:

@@ -1,7 +1,6 @@
 """Pictures without a surface, made larger tile by tile, alone or with photos nothing aligns."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -9,11 +8,15 @@ from jaxtyping import Float32, UInt8, UInt16
 
 from texsr.flows.progress import Progress, silent
 from texsr.pipeline.color import to_float, to_integer
-from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.reduction import resized
 from texsr.pipeline.references import Cropped
 from texsr.pipeline.resample import resize
-from texsr.pipeline.stages.superresolve import Upscaler, native_scale, superresolve
+from texsr.pipeline.stages.superresolve import (
+    Upscaler,
+    check_matches_photos,
+    native_scale,
+    superresolve,
+)
 from texsr.pipeline.tile import plan_tiles
 
 Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
@@ -21,16 +24,6 @@ Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 TILE_TX = 128  # low texels
 COLOURS = (3, 4)  # channels of what is no grey
 WITH_ALPHA = (2, 4)
-
-
-@runtime_checkable
-class MatchesPhotos(Protocol):
-    """An upscaler that finds by itself where a photo shows what."""
-
-    @property
-    def matches_photos(self) -> bool:
-        """Whether it does."""
-        ...
 
 
 def enlarge_picture(
@@ -87,12 +80,11 @@ def _references(
 ) -> Cropped | None:
     if not photos:
         return None
-    if not (isinstance(upscaler, MatchesPhotos) and upscaler.matches_photos):
-        raise SettingsError(
-            "--reference",
-            found=f"{len(photos)} photos that nothing aligns, for model '{upscaler.name}'",
-            expected="a model that finds by itself where a photo shows what",
-            remedy="use --model fast, amrsr, masa or rrsr, or leave --reference out",
-        )
+    check_matches_photos(
+        upscaler,
+        "--reference",
+        found=f"{len(photos)} photos that nothing aligns,",
+        remedy="leave --reference out",
+    )
     planes = [torch.from_numpy(one).permute(2, 0, 1).contiguous() for one in photos]
     return Cropped(photos=planes)

@@ -15,15 +15,16 @@ from texsr.flows.progress import Progress, silent
 from texsr.flows.run import load
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
-from texsr.flows.sharpen import build_upscaler
+from texsr.flows.sharpen import build_upscaler, check_references
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.record import Worth
 from texsr.pipeline.stages.plan import AtlasPlan, RunPlan
 from texsr.pipeline.stages.select import select
-from texsr.pipeline.stages.superresolve import native_scale
+from texsr.pipeline.stages.superresolve import made_reduced, native_scale
 
 # Measured on two cores; a run that has them to itself comes within a factor of two.
 SECONDS_PER_TEXEL, SECONDS_PER_VIEW_TEXEL = 2e-6, 4e-7
+SECONDS_PER_CROP_TEXEL = 6e-6  # by `fast`: searching a crop for a tile
 SECONDS_PER_REDUCED_TEXEL = 1e-7
 # Interpreter, PyTorch and ray caster, before any pixel.
 RESTING_MB = 400.0
@@ -39,7 +40,8 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
     scale = job.settings.scale
     if job.capture_scale and capture.scale is not None:
         scale = capture.scale
-    upscaler = build_upscaler(job.settings.model)
+    upscaler = build_upscaler(job.settings.model, head=job.settings.head)
+    check_references(upscaler, job.settings)
     made_scale = native_scale(upscaler, scale)
     scene = Scene(capture, job.settings, progress)
     plans: list[AtlasPlan] = []
@@ -53,7 +55,7 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
         seconds += _seconds(atlas, calibration, plans[-1].num_references)
     atlases_mb = sum(atlas.stored.nbytes for atlas in capture.surface.atlases) / 1e6
     disk = needed_bytes(capture, scale)
-    if made_scale != scale:
+    if made_reduced(upscaler, scale):
         disk = max(disk, scratch_bytes(capture, scale, made_scale))
     return RunPlan(
         atlases=tuple(plans),
@@ -74,7 +76,12 @@ def _seconds(job: AtlasJob, calibration: Calibration, num_references: int) -> fl
     """Estimate the time of the tiles, which are worked on at the model's own scale."""
     height, width = job.made_shape
     texels = float(calibration.covered.mean()) * height * width
-    seconds = texels * (SECONDS_PER_TEXEL + SECONDS_PER_VIEW_TEXEL * num_references)
+    looking = SECONDS_PER_VIEW_TEXEL * num_references
+    if job.cropped:
+        wanted = job.num_references()
+        num_crops = num_references if wanted is None else min(num_references, wanted)
+        looking = SECONDS_PER_CROP_TEXEL * num_crops
+    seconds = texels * (SECONDS_PER_TEXEL + looking)
     reduced = 0 if job.made_shape == job.high_shape else height * width
     return seconds + reduced * SECONDS_PER_REDUCED_TEXEL
 

@@ -12,6 +12,7 @@ from texsr.flows.freshness import fresh_at_a_glance, fresh_by_content, options
 from texsr.flows.inputs import input_files
 from texsr.flows.job import Job, Outcome, Stock
 from texsr.flows.progress import Progress, silent
+from texsr.flows.settings import ReferenceForm, RunSettings
 from texsr.pipeline.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def run_job(job: Job, progress: Progress = silent) -> Outcome:
     fresh = fresh_at_a_glance(job)
     if fresh is not None:
         return fresh
+    check_model(job.settings)
     with staging(job.out, inside=job.inside) as stage:
         started = time.monotonic()
         capture = load(job, progress)
@@ -38,6 +40,20 @@ def run_job(job: Job, progress: Progress = silent) -> Outcome:
         sharpened = sharpen(job, capture, stock, stage, progress)
         write_result(job, capture, sharpened, stage, progress)
         return finish(job, stock, sharpened, stage, time.monotonic() - started)
+
+
+def check_model(settings: RunSettings) -> None:
+    """Check, before anything is written, that the model can do what is asked of it.
+
+    Raises:
+        SettingsError: it cannot be given such references, or has no such head; or there is no such
+            model.
+    """
+    if settings.references_as != ReferenceForm.WARPED or settings.head is not None:
+        from texsr.flows.sharpen import build_upscaler, check_references
+
+        upscaler = build_upscaler(settings.model, settings.device, settings.head)
+        check_references(upscaler, settings)
 
 
 def load(job: Job, progress: Progress = silent) -> "Capture":
@@ -59,9 +75,10 @@ def take_stock(job: Job, capture: "Capture", progress: Progress = silent) -> Sto
     check_disk(capture, scale, job.out)
     surroundings = manifests.surroundings(job.capture)
     files = input_files(capture)
-    checkpoint = Path(job.settings.model).expanduser()
-    if checkpoint.is_file():
-        files.append(checkpoint.resolve())
+    for named in filter(None, (job.settings.model, job.settings.head)):
+        checkpoint = Path(named).expanduser()
+        if checkpoint.is_file():
+            files.append(checkpoint.resolve())
     inputs = manifests.stamp_all(job.capture, files, progress)
     return Stock(inputs=inputs, surroundings=surroundings, scale=scale)
 

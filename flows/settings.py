@@ -1,10 +1,18 @@
 """The settings of a run: one object for the command line, batches, flows and Python."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from texsr.pipeline.errors import SettingsError
 
 MIN_SCALE, MAX_SCALE = 1.5, 8.0
+
+
+class ReferenceForm(StrEnum):
+    """How photos are given to a model."""
+
+    WARPED = "warped"  # resampled into the texels of the tile
+    CROPPED = "cropped"  # cut out around what the tile shows; the model finds what lies where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +27,12 @@ class RunSettings:
     `texsr models`, or a checkpoint file. A name wins over a file of that name; ./NAME is the file.
     """
     head: str | None = None
-    """An arbitrary-scale head; no model takes one yet."""
+    """A head that answers at any scale instead of reducing: a name that `texsr models` lists for
+    the model, or a checkpoint file. None: none."""
     references: int | None = None
     """Photos a cell of the surface may use; None: what the model wants (`projection`: all)."""
+    references_as: ReferenceForm = ReferenceForm.WARPED
+    """Warped into the texels of each tile, or cropped, for models that search by themselves."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
     tile_size_tx: int | None = None
@@ -59,13 +70,12 @@ class RunSettings:
                 expected="a count or 'all'",
                 remedy="use 'all' for every photo",
             )
-        if self.head is not None:
+        if self.references_as not in tuple(ReferenceForm):
             raise SettingsError(
-                "--head",
-                found=self.head,
-                expected="nothing: no model takes a head yet",
-                remedy=f"leave it out; --scale takes any number from {MIN_SCALE:g} to "
-                f"{MAX_SCALE:g} without one",
+                "--references",
+                found=str(self.references_as),
+                expected=" or ".join(ReferenceForm),
+                remedy="leave it out to have them warped",
             )
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(

@@ -16,6 +16,7 @@ def summarise(record: RunRecord) -> dict[str, Any]:
         "model": record.model,
         "device": record.device,
         "scale": record.scale,
+        "references_as": record.references_as,
         "photos_used": used,
         "photos_unused": unused,
         "photos_left_out": left_out,

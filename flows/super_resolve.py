@@ -10,6 +10,7 @@ from texsr.flows import tasks
 from texsr.flows.artifacts import staging
 from texsr.flows.freshness import fresh_at_a_glance
 from texsr.flows.job import Job, Outcome, settle
+from texsr.flows.run import check_model
 from texsr.flows.settings import RunSettings
 
 
@@ -38,6 +39,7 @@ def super_resolve_capture(
     fresh = fresh_at_a_glance(job)
     if fresh is not None:
         return tasks.tell_outcome(fresh)
+    check_model(job.settings)
     with staging(job.out, inside=job.inside) as stage:
         stock = tasks.take_stock(job)
         fresh = tasks.compare_with_result(job, stock)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from texsr.flows.calibration import REACH_TX, Calibration, charts_under
 from texsr.flows.scene import Scene
-from texsr.pipeline.references import Reference, Warped, stack
+from texsr.flows.tile_crops import CropSource, TileCrops
+from texsr.pipeline.references import Cropped, Reference, Warped, stack
 from texsr.pipeline.stages.rasterize import rasterize
 from texsr.pipeline.stages.reference import LowSight, TileSurface, tile_surface, warp
 from texsr.pipeline.stages.select import Selection
@@ -30,6 +31,12 @@ class TileInput:
     references: Warped | None
     covered: Bool[np.ndarray, "H W"]
     seen: Bool[np.ndarray, "H W"]  # by at least one reference
+    crops: TileCrops | None = None  # where they take the place of warped references
+
+    @property
+    def given(self) -> Warped | Cropped | None:
+        """The references in the form in which the upscaler is given them."""
+        return self.references if self.crops is None else self.crops.references
 
 
 @final
@@ -43,8 +50,19 @@ class TileSource:
         scale: int,
         calibration: Calibration,
         selection: Selection | None,
+        crops: CropSource | None = None,
     ) -> None:
-        """Take what is fixed for the atlas; `selection` None: no references."""
+        """Take what is fixed for the atlas.
+
+        Args:
+            scene: whose photos and charts they are.
+            atlas_index: which atlas.
+            scale: high texels per low texel.
+            calibration: its views, fitted to it.
+            selection: says which views a texel may use; None: no references.
+            crops: cuts references; None: they are warped.
+        """
+        self.crops = crops
         self.scene, self.atlas_index, self.scale = scene, atlas_index, scale
         self.calibration, self.selection = calibration, selection
         self.atlas = scene.capture.surface.atlases[atlas_index]
@@ -52,8 +70,13 @@ class TileSource:
         self.high_shape = self.low_shape[0] * scale, self.low_shape[1] * scale
         self.uv_areas_tx = scene.uv_areas * float(self.high_shape[0] * self.high_shape[1])
 
-    def prepare(self, region: Region) -> TileInput | None:
-        """Gather what one padded tile needs; None where no chart lies in it."""
+    def prepare(self, region: Region, core: Region | None = None) -> TileInput | None:
+        """Gather what one padded tile needs; None where no chart lies in it.
+
+        Args:
+            region: the padded tile, low texels.
+            core: what of it crops are chosen for; None: all.
+        """
         surface = self.scene.capture.surface
         high = rasterize(
             surface,
@@ -65,6 +88,8 @@ class TileSource:
         if not high.covered.any():
             return None
         low = torch.from_numpy(self.atlas.color(region)).permute(2, 0, 1).contiguous()
+        if self.crops is not None:
+            return _with_crops(low, high.covered, self.crops.cut(region, core))
         surface = tile_surface(high.positions(self.scene.mesh), high.covered)
         references = self._references(region, surface)
         seen = np.zeros(high.covered.shape, bool)
@@ -125,3 +150,10 @@ class TileSource:
             px_per_texel=px_per_texel,
             covered=covered,
         )
+
+
+def _with_crops(
+    low: Float32[Tensor, "3 h w"], covered: Bool[np.ndarray, "H W"], crops: TileCrops | None
+) -> TileInput:
+    seen = np.zeros(covered.shape, bool) if crops is None else crops.seen
+    return TileInput(low=low, references=None, covered=covered, seen=seen, crops=crops)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
+from texsr.flows.head_batches import at_any_scale
 from texsr.flows.picture_batches import draw_pictures, resized_truth
 from texsr.flows.picture_examples import SCALE, Examples
 from texsr.flows.training_batches import PackedTiles
@@ -34,13 +35,20 @@ Draw = Callable[[int], Drawn]
 class Drawer:
     """Draws from packed tiles, for the default network. A `Draw`."""
 
-    def __init__(self, pools: Mapping[int, PackedTiles], recipe: Recipe) -> None:
+    def __init__(
+        self, pools: Mapping[int, PackedTiles], recipe: Recipe, *, any_scale: bool = False
+    ) -> None:
         """Take the tiles of every scale.
+
+        Args:
+            pools: tiles by scale.
+            recipe: of the training.
+            any_scale: truths are of any scale up to twice that of the tiles, as heads learn from.
 
         Raises:
             SettingsError: some are smaller than the crops.
         """
-        self.pools, self.recipe = dict(sorted(pools.items())), recipe
+        self.pools, self.recipe, self.any_scale = dict(sorted(pools.items())), recipe, any_scale
         _check_crop(recipe, min(pool.least_side_tx for pool in pools.values()))
 
     def __call__(self, step: int) -> Drawn:
@@ -52,9 +60,9 @@ class Drawer:
         lesson = step < recipe.learning.lessons
         alone = recipe.single_every and (step + 1) % recipe.single_every == 0
         wanted: Any = {"size": recipe.batch, "side_tx": recipe.side_tx}
-        if lesson or alone:
-            return Drawn(pool.crops(rng, count=0, **wanted), scale)
-        return Drawn(pool.draw(rng, **wanted), scale)
+        single = lesson or alone
+        batch = pool.crops(rng, count=0, **wanted) if single else pool.draw(rng, **wanted)
+        return Drawn(*at_any_scale(batch, rng, scale)) if self.any_scale else Drawn(batch, scale)
 
 
 @final

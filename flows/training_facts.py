@@ -12,6 +12,7 @@ from texsr.flows.training_presets import Config
 from texsr.flows.training_settings import TrainJob
 from texsr.flows.training_start import Ground
 from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.implicit_head import HeadConfig
 from texsr.models.learner import TrainingSettings
 from texsr.models.networks import named_by
 from texsr.models.texsr import TexsrConfig
@@ -28,6 +29,14 @@ ABOUT_PICTURES = (
     "photos that nothing aligns with it."
 )
 ABOUT_ALONE = "{name} as trained by texsr: enlarges a picture to any size by itself."
+ABOUT_HEAD = (
+    "A head for texsr's model '{model}', after CiaoSR: answers at any scale from 1.5 to 8 instead "
+    "of reducing what the model makes."
+)
+LIMITS_HEAD = (
+    "Beyond x4 it was trained on tiles that were reduced once more, and on their references so.",
+    "It goes with the one checkpoint that it was trained for, and takes longer than to reduce.",
+)
 LIMITS_PICTURES = (
     "Of the published network it has the architecture, not the weights, and a short training.",
     "References are found where they lie at the tile's scale and turn, and show it sharply.",
@@ -87,6 +96,8 @@ def _described(config: Config) -> tuple[str, tuple[str, ...]]:
     match config:
         case TexsrConfig():
             return ABOUT, LIMITS
+        case HeadConfig(model=model):
+            return ABOUT_HEAD.format(model=model), LIMITS_HEAD
         case CiaosrConfig():
             return ABOUT_ALONE.format(name="CiaoSR"), LIMITS_PICTURES[:1]
         case _:

@@ -15,6 +15,8 @@ from texsr.models.amrsr import Amrsr
 from texsr.models.architectures import architecture_of, build_network
 from texsr.models.checkpoint import Checkpoint, read_checkpoint
 from texsr.models.configuration import configure
+from texsr.models.head_learner import HeadLearner
+from texsr.models.implicit_head import HeadConfig, ImplicitHead
 from texsr.models.learner import Judge, Learner, TrainingSettings
 from texsr.models.lessons import fits
 from texsr.models.networks import ARCHITECTURES, named_by
@@ -66,12 +68,12 @@ def make_trainer(job: TrainJob, ground: "Ground", device: str) -> Trainer:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(job.recipe.seed)
         network = _make_network(ground)
-        learner = _make_learner(network, job.material, learning, device)
+        learner = _make_learner(network, job.material, learning, device, ground)
         return Trainer(learner, device, _make_judge(network, job.material, job.recipe, device))
 
 
 def _make_network(ground: "Ground") -> nn.Module:
-    if ground.start is None:
+    if ground.start is None or isinstance(ground.config, HeadConfig):
         return network_of(ground.config)
     with told_as_settings():
         network = build_network(ground.start, "--from").requires_grad_(True).train()
@@ -84,7 +86,11 @@ def _make_network(ground: "Ground") -> nn.Module:
 
 
 def _make_learner(
-    network: nn.Module, material: Material, learning: TrainingSettings, device: str
+    network: nn.Module,
+    material: Material,
+    learning: TrainingSettings,
+    device: str,
+    ground: "Ground",
 ) -> Learner:
     if isinstance(network, Texsr):
         teacher = (
@@ -96,9 +102,27 @@ def _make_learner(
         return TexsrLearner(network, learning, teacher)
     if material.teacher is not None:
         raise _unfitting("--teacher", network, "it teaches the default network alone")
+    if isinstance(network, ImplicitHead):
+        return _head_learner(network, learning, device, ground)
     vgg = None if material.vgg is None else read_trunk(material.vgg).to(device)
     _take_trunk(network, vgg)
     return PictureLearner(network, learning, _tuition(network, vgg) if learning.lessons else None)
+
+
+def _head_learner(
+    network: ImplicitHead, learning: TrainingSettings, device: str, ground: "Ground"
+) -> HeadLearner:
+    for option, given in (
+        ("--lessons", learning.lessons),
+        ("--reciprocal", learning.reciprocal_weight),
+    ):
+        if given:
+            raise _unfitting(option, network, "the network under it stays as it is")
+    assert ground.start is not None
+    with told_as_settings():
+        trunk = build_network(ground.start, "--from").to(device)
+    assert isinstance(trunk, Texsr)
+    return HeadLearner(network, learning, trunk)
 
 
 def _take_trunk(network: nn.Module, vgg: VggTrunk | None) -> None:

@@ -6,15 +6,18 @@ what can be trained on a CPU and what is shipped.
 
 from dataclasses import asdict, replace
 from enum import Enum
+from pathlib import Path
 
 from texsr.models.amrsr import AmrsrConfig
+from texsr.models.checkpoint import Checkpoint, digest_of
 from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.implicit_head import HeadConfig
 from texsr.models.masa import MasaConfig
 from texsr.models.rrsr import RrsrConfig
 from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import SettingsError
 
-Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig
+Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig | HeadConfig
 PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
 
 
@@ -31,6 +34,7 @@ class Preset(Enum):
     RRSR_SEED = "rrsr-seed"
     CIAOSR = "ciaosr"
     CIAOSR_SEED = "ciaosr-seed"
+    CIAOSR_HEAD = "ciaosr-head"
 
 
 PRESETS: dict[Preset, Config] = {
@@ -62,6 +66,7 @@ PRESETS: dict[Preset, Config] = {
     ),
     Preset.CIAOSR: CiaosrConfig(),
     Preset.CIAOSR_SEED: CiaosrConfig(width=32, blocks=8, hidden=64),
+    Preset.CIAOSR_HEAD: HeadConfig(),
 }
 
 
@@ -82,6 +87,37 @@ def settle_config(wanted: Config | None, started_from: Config | None) -> Config:
             remedy="leave --preset and --scale out, or start from another checkpoint",
         )
     return wanted
+
+
+def fitted_head(wanted: HeadConfig, start: Checkpoint | None, path: Path | None) -> HeadConfig:
+    """Give a head's size for the network that it is to learn on.
+
+    Raises:
+        SettingsError: that is none that a head can be asked of.
+    """
+    if start is None or path is None or start.architecture != "texsr":
+        found = "no --from" if start is None else f"a checkpoint of '{start.architecture}'"
+        raise SettingsError(
+            "--from",
+            found=f"{found}, to train a head on",
+            expected="a checkpoint of the default network, which stays as it is",
+            remedy="give assets/models/fast.safetensors, or one of your own",
+        )
+    native = max(start.config["scales"])
+    if native not in PICTURE_SCALES:
+        raise SettingsError(
+            "--from",
+            found=f"a network for x{native}",
+            expected=f"one for x{PICTURE_SCALES[0]}, the scale that heads are asked at",
+            remedy="start from another checkpoint",
+        )
+    return replace(
+        wanted,
+        features=start.config["width"],
+        native=native,
+        model=path.stem,
+        sha256=digest_of(start),
+    )
 
 
 def scales_of(config: Config) -> tuple[int, ...]:

@@ -41,6 +41,7 @@ from texsr.flows.training_validation import validate
 from texsr.models.batches import to_device
 from texsr.models.checkpoint import Checkpoint, write_checkpoint
 from texsr.models.ciaosr import CiaosrConfig
+from texsr.models.implicit_head import HeadConfig
 from texsr.models.networks import named_by
 from texsr.models.texsr import TexsrConfig
 
@@ -228,7 +229,8 @@ class Run:
 
 
 def _drawer(job: TrainJob, ground: Ground) -> Draw:
-    if isinstance(ground.config, TexsrConfig):
-        return Drawer(ground.pools, job.recipe)
+    if isinstance(ground.config, TexsrConfig | HeadConfig):
+        any_scale = isinstance(ground.config, HeadConfig)
+        return Drawer(ground.pools, job.recipe, any_scale=any_scale)
     any_scale = isinstance(ground.config, CiaosrConfig)
     return PictureDrawer(ground.sources, job.recipe, any_scale=any_scale)

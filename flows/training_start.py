@@ -31,10 +31,17 @@ from texsr.flows.training_origins import (
     pack_origin,
 )
 from texsr.flows.training_packs import Shelf, make_packs, plan_packs
-from texsr.flows.training_presets import Config, scales_of, scales_to_learn, settle_config
+from texsr.flows.training_presets import (
+    Config,
+    fitted_head,
+    scales_of,
+    scales_to_learn,
+    settle_config,
+)
 from texsr.flows.training_settings import Material, TrainJob
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.checkpoint import Checkpoint
+from texsr.models.implicit_head import HeadConfig
 from texsr.models.restoring import REACH_TX
 from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
@@ -103,7 +110,10 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
     """
     material, recipe = job.material, job.recipe
     start, started_from = read_start(material.start)
-    config = settle_config(recipe.config, started_from)
+    if isinstance(recipe.config, HeadConfig):
+        config = started_from = fitted_head(recipe.config, start, material.start)
+    else:
+        config = settle_config(recipe.config, started_from)
     _check_kind(material, config)
     learnt, known = scales_to_learn(config, started_from), scales_of(config)
     given = find_packs(material.packs, "--packs")
@@ -140,7 +150,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
 
 
 def _check_kind(material: Material, config: Config) -> None:
-    if material.sets and isinstance(config, TexsrConfig):
+    if material.sets and isinstance(config, TexsrConfig | HeadConfig):
         raise SettingsError(
             "--sets",
             found="pictures without geometry, for the default network",

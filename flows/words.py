@@ -19,7 +19,7 @@ def outcome_text(outcome: Outcome) -> str:
     head = "fresh, nothing to do" if outcome.fresh else f"done in {facts['seconds']:.1f} s"
     lines = [
         f"{outcome.out}: {head}",
-        f"model {facts['model']} on {facts['device']}, x{facts['scale']:g}",
+        f"model {facts['model']} on {facts['device']}, x{facts['scale']:g}{_form_text(facts)}",
         f"{len(facts['photos_used'])} photos used: {_names(facts['photos_used'])}",
     ]
     if facts["photos_unused"]:
@@ -54,6 +54,11 @@ def gist(entry: Entry) -> str:
         return "; ".join(part for part in parts if part)
     backed = f"{facts['share_photo_backed']:.0%} photo-backed"
     return f"{backed}, {len(facts['photos_used'])} photos -> {facts['out']}"
+
+
+def _form_text(facts: dict[str, Any]) -> str:
+    form = facts["references_as"]
+    return "" if form == "warped" else f", references {form}"
 
 
 def _names(names: list[str], most: int = 8) -> str:

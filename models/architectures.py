@@ -76,7 +76,7 @@ def choose(name_or_path: str | Path, *, device: str = "cpu", shipped: Path | Non
         named = _named(name_or_path, device, _checkpoints(shipped))
         if named is not None:
             return named
-        if not _looks_like_a_file(name_or_path):
+        if not names_a_file(name_or_path):
             raise UnknownModelError(name_or_path, (AUTO, *names(shipped)))
     path = Path(name_or_path).expanduser()
     return Chosen(path.name, Kind.FILE, path)
@@ -97,10 +97,9 @@ def load_upscaler(
     if chosen.path is None:
         return WEIGHTS_FREE[chosen.name]()
     checkpoint = read_checkpoint(chosen.path)
+    _check_model(checkpoint, chosen.path)
     network = build_network(checkpoint, chosen.path).to(device)
-    name = chosen.name
-    if chosen.kind is Kind.FILE:
-        name = f"{name} ({_digest(chosen.path)})"
+    name = named_file(chosen.path) if chosen.kind is Kind.FILE else chosen.name
     return as_upscaler(architecture_of(checkpoint, chosen.path), network, name)
 
 
@@ -148,6 +147,16 @@ def architecture_of(checkpoint: Checkpoint, where: str | Path) -> Architecture:
     return ARCHITECTURES[checkpoint.architecture]()
 
 
+def _check_model(checkpoint: Checkpoint, where: Path) -> None:
+    if architecture_of(checkpoint, where).is_head:
+        raise CheckpointError(
+            where,
+            found=f"a head, for model '{checkpoint.config.get('model')}'",
+            expected="a model",
+            remedy="give it with --head, and its model with --model",
+        )
+
+
 def _checkpoints(shipped: Path | None) -> dict[str, Path]:
     if shipped is None:
         return {}
@@ -163,14 +172,18 @@ def _named(name: str, device: str, checkpoints: dict[str, Path]) -> Chosen | Non
     return Chosen(name, Kind.SHIPPED, checkpoints[name]) if name in checkpoints else None
 
 
-def _looks_like_a_file(name: str) -> bool:
+def names_a_file(name: str | Path) -> bool:
+    """Whether what is no known name is meant as a file."""
+    if isinstance(name, Path):
+        return True
     path = Path(name).expanduser()
     return path.suffix.lower() in FILE_SUFFIXES or "/" in name or "\\" in name or path.exists()
 
 
-def _digest(path: Path) -> str:
+def named_file(path: Path) -> str:
+    """Name a checkpoint file in reports: by its name and the start of its SHA-256."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:SHA_DIGITS]
+        return f"{path.name} ({hashlib.file_digest(file, 'sha256').hexdigest()[:SHA_DIGITS]})"
 
 
 def _check_weights(network: nn.Module, checkpoint: Checkpoint, where: str | Path) -> None:

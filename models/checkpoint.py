@@ -6,6 +6,7 @@ checkpoint is the same bytes.) Nothing is ever unpickled, and what is not exactl
 refused.
 """
 
+import hashlib
 import json
 import os
 from contextlib import suppress
@@ -112,6 +113,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         weights=weights,
         facts=header["facts"],
     )
+
+
+def digest_of(checkpoint: Checkpoint) -> str:
+    """Give the SHA-256 of what a checkpoint computes: architecture, configuration, weights.
+
+    What else it says of itself may change, and how its floats are stored if that loses nothing.
+    """
+    digest = hashlib.sha256(json.dumps([checkpoint.architecture, checkpoint.config]).encode())
+    for name, weight in sorted(checkpoint.weights.items()):
+        digest.update(f"{name} {tuple(weight.shape)}".encode())
+        digest.update(weight.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _as_json(path: Path, name: str, value: Any) -> str:

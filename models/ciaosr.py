@@ -54,6 +54,10 @@ class Known(NamedTuple):
     low: Float32[Tensor, "b 3 h w"]
     features: Float32[Tensor, "b h w c"]
     likewise: Float32[Tensor, "b h w c"]  # by the inner attention
+    local: bool = False  # neighbours are told by places alone, not by the size of the image too
+    around: Float32[Tensor, "b hw m"] | None = (
+        None  # features of three by three places; None: asked
+    )
 
 
 class Points(NamedTuple):
@@ -119,10 +123,17 @@ class Edsr(nn.Module):
 class CiaoHead(nn.Module):
     """The head, for a trunk of any width."""
 
-    def __init__(self, width: int, hidden: int = 256) -> None:
+    def __init__(self, width: int, hidden: int = 256, inner: nn.Module | None = None) -> None:
+        """Take sizes.
+
+        Args:
+            width: channels of the trunk.
+            hidden: channels inside the three small networks.
+            inner: makes features of features; None: the inner attention.
+        """
         super().__init__()
         keyed, valued, told = NUM_TAPS * width, (NUM_TAPS + 1) * width, 4
-        self.inner = CrossScale(width)
+        self.inner = CrossScale(width) if inner is None else inner
         self.key = _perceptron(keyed + told, hidden, keyed)
         self.value = _perceptron(valued + told, hidden, valued)
         self.color = _perceptron(valued, hidden, 3)
@@ -137,22 +148,30 @@ class CiaoHead(nn.Module):
 
     def forward(self, known: Known, points: Points) -> Float32[Tensor, "b 3 n"]:
         """Give the colour at some points."""
+        return self.residual(known, points) + _bilinear(known.low, points).movedim(2, 1)
+
+    def residual(
+        self, known: Known, points: Points, at_once: int | None = None
+    ) -> Float32[Tensor, "b 3 n"]:
+        """Give what is added to an enlargement at some points, so many asked at once."""
+        count = at_once or POINTS
         groups = [
-            self._ask(known, points.part(start, start + POINTS))
-            for start in range(0, len(points.y), POINTS)
+            self._ask(known, points.part(start, start + count))
+            for start in range(0, len(points.y), count)
         ]
         return torch.cat(groups, dim=1).movedim(2, 1)
 
     def _ask(self, known: Known, points: Points) -> Float32[Tensor, "b n 3"]:
         height, width = known.low.shape[2:]
         middle = _nearest(points.y, height), _nearest(points.x, width)
-        query = _surroundings(known.features, *middle)  # b n 9c
+        query = _around(known, *middle)  # b n 9c
         size = points.cell[0] * height, points.cell[1] * width
+        steps = _step(points.cell[0], height, known), _step(points.cell[1], width, known)
         scores: list[Tensor] = []
         values: list[Tensor] = []
         for down, right in CORNERS:
-            row = _nearest(_shifted(points.y, down, points.cell[0], height), height)
-            column = _nearest(_shifted(points.x, right, points.cell[1], width), width)
+            row = _nearest(_shifted(points.y, down * steps[0]), height)
+            column = _nearest(_shifted(points.x, right * steps[1]), width)
             offset = [
                 (points.y - _centre(row, height)) * height,
                 (points.x - _centre(column, width)) * width,
@@ -160,14 +179,14 @@ class CiaoHead(nn.Module):
                 torch.full_like(points.x, size[1]),
             ]
             told = torch.stack(offset, dim=1).expand(len(query), -1, -1)
-            near = _surroundings(known.features, row, column)
+            near = _around(known, row, column)
             full = torch.cat([near, known.likewise[:, row, column]], dim=2)
             key = near * self.key(torch.cat([near, told], dim=2))
             values.append(full * self.value(torch.cat([full, told], dim=2)))
             scores.append((query * key).sum(2))
         share = torch.softmax(torch.stack(scores), dim=0)
         mixed = sum((s[..., None] * v for s, v in zip(share, values, strict=True)), torch.zeros(()))
-        return self.color(mixed) + _bilinear(known.low, points)
+        return self.color(mixed)
 
 
 @final
@@ -231,10 +250,14 @@ def _perceptron(into: int, hidden: int, out: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(hidden, out))
 
 
-def _shifted(at: Float32[Tensor, " n"], by: int, cell: float, size: int) -> Float32[Tensor, " n"]:
+def _step(cell: float, size: int, known: Known) -> float:
+    """Tell how far off a point its neighbours are looked for: about half a place."""
+    return 1.0 / size if known.local else (1.0 - cell) / max(1, size - 1)
+
+
+def _shifted(at: Float32[Tensor, " n"], step: float) -> Float32[Tensor, " n"]:
     """Move points towards a neighbouring place, within the image."""
-    step = by * (1.0 - cell) / max(1, size - 1) + NUDGE
-    return (at + step).clamp(-1.0 + NUDGE, 1.0 - NUDGE)
+    return (at + (step + NUDGE)).clamp(-1.0 + NUDGE, 1.0 - NUDGE)
 
 
 def _nearest(at: Float32[Tensor, " n"], size: int) -> Int64[Tensor, " n"]:
@@ -243,6 +266,14 @@ def _nearest(at: Float32[Tensor, " n"], size: int) -> Int64[Tensor, " n"]:
 
 def _centre(index: Int64[Tensor, " n"], size: int) -> Float32[Tensor, " n"]:
     return (2.0 * index + 1.0) / size - 1.0
+
+
+def _around(
+    known: Known, row: Int64[Tensor, " n"], column: Int64[Tensor, " n"]
+) -> Float32[Tensor, "b n m"]:
+    if known.around is None:
+        return _surroundings(known.features, row, column)
+    return known.around.index_select(1, row * known.low.shape[3] + column)
 
 
 def _surroundings(

@@ -36,6 +36,8 @@ class Architecture:
     """That a network over pictures is given in a run."""
     texel_bytes: tuple[int, int] = (2400, 54)
     """Working memory of one per high texel, and what each reference adds to it."""
+    is_head: bool = False
+    """It is no model by itself: it goes on one."""
 
 
 def _texsr() -> Architecture:
@@ -106,12 +108,19 @@ def _ciaosr() -> Architecture:
     )
 
 
+def _ciao_head() -> Architecture:
+    from texsr.models.implicit_head import HeadConfig, ImplicitHead
+
+    return Architecture(config=HeadConfig, network=ImplicitHead, is_head=True)
+
+
 ARCHITECTURES: dict[str, Callable[[], Architecture]] = {
     "texsr": _texsr,
     "amrsr": _amrsr,
     "masa": _masa,
     "rrsr": _rrsr,
     "ciaosr": _ciaosr,
+    "ciao-head": _ciao_head,
 }
 
 

@@ -6,7 +6,7 @@ structure.
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
 
@@ -42,6 +42,26 @@ class CroppedReferences(Protocol):
     @property
     def photos(self) -> list[Float32[Tensor, "3 _ _"]]:
         """SRGB-encoded, [0, 1], of any sizes."""
+        ...
+
+
+@runtime_checkable
+class TexelGrid(Protocol):
+    """Rows and columns of texels on a tile, of any size and at any place."""
+
+    @property
+    def rows(self) -> Float64[Tensor, " H"]:
+        """Centres, in low texels from the tile's upper edge."""
+        ...
+
+    @property
+    def columns(self) -> Float64[Tensor, " W"]:
+        """Centres, in low texels from its left edge."""
+        ...
+
+    @property
+    def texel(self) -> tuple[float, float]:
+        """Height and width of a texel, in low texels."""
         ...
 
 

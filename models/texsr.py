@@ -78,6 +78,13 @@ class Outcome(NamedTuple):
         return self.attention.sum(1, keepdim=True)
 
 
+class Answered(NamedTuple):
+    """What the network answers, and what it has seen when it does."""
+
+    outcome: Outcome
+    features: Float32[Tensor, "b c h w"]  # of tiles as they are, what the last correction is of
+
+
 @final
 class Texsr(nn.Module):
     """The network; one instance serves every scale it has ports for."""
@@ -112,6 +119,16 @@ class Texsr(nn.Module):
             scale: one of the config's.
             attention: how references are mixed; all but the default are ablations.
         """
+        return self.answered(low, aligned, scale, attention).outcome
+
+    def answered(
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        aligned: Aligned,
+        scale: int,
+        attention: Attention = Attention.LEARNED,
+    ) -> Answered:
+        """Super-resolve tiles, and give the features behind the answer. Arguments as of a call."""
         port = self.ports[str(scale)]
         assert isinstance(port, Port)
         turns = Turns(1 if self.training else self.config.turns)
@@ -141,7 +158,7 @@ class Texsr(nn.Module):
         told = zip(fused, anticipated, strict=True)
         error = turns.mean([port.doubt(one.detach(), expected) for one, expected in told])
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
-        return Outcome(high, aligned.base + alone, error, shares)
+        return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
 
     def halfway(
         self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]

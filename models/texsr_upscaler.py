@@ -17,7 +17,7 @@ from texsr.models.matched import Known, Matched, know, match_photos
 from texsr.models.projection import Projection
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
-from texsr.models.texsr import Attention, Outcome, Texsr
+from texsr.models.texsr import Answered, Attention, Outcome, Texsr
 
 BEYOND = 2  # times the largest native scale: what photos hold there is mixed as the network decided
 ABLATIONS = {"attention": Attention.STARTING, "parts": Attention.WHOLE_PARTS}
@@ -108,16 +108,31 @@ class TexsrUpscaler:
                 matched with each tile.
             scale: one of `scales`.
         """
+        return self.answered(low, references, scale)[0]
+
+    @torch.inference_mode()
+    def answered(
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: WarpedReferences | CroppedReferences | None,
+        scale: int,
+    ) -> tuple[Upscaled, Float32[Tensor, "b c h w"] | None]:
+        """Super-resolve tiles, and give the network's features; None where they are not finite.
+
+        Arguments as of a call.
+        """
         if isinstance(references, CroppedReferences):
             references = self._matched(low, references.photos, scale)
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
         aligned = with_concord(register(aligned, scale), scale)
-        outcome = self._outcome(low, aligned, scale)
-        if outcome is None:
-            return Projection()(low, references, scale)
+        found = self._outcome(low, aligned, scale)
+        if found is None:
+            return Projection()(low, references, scale), None
+        outcome = found.outcome
         high = make_consistent(outcome.high, low, scale)
-        return Upscaled(high, confidence_of(outcome.error), outcome.backed.clamp(0.0, 1.0))
+        backed = outcome.backed.clamp(0.0, 1.0)
+        return Upscaled(high, confidence_of(outcome.error), backed), found.features
 
     def _matched(self, low: Tensor, photos: list[Tensor], scale: int) -> Matched | None:
         native = scale if scale in self.network.config.scales else scale // BEYOND
@@ -127,17 +142,12 @@ class TexsrUpscaler:
 
         if not photos:
             return None
-        if not self._knows(photos, scale):
-            self._known = (list(photos), scale, know(photos, features, scale))
-        assert self._known is not None
-        tiles = [match_photos(one[None], self._known[2], features, scale) for one in low]
+        remembered = self._known
+        if remembered is None or not _are_these(remembered, photos, scale):
+            remembered = (list(photos), scale, know(photos, features, scale))
+            self._known = remembered  # tiles in flight may overwrite each other's
+        tiles = [match_photos(one[None], remembered[2], features, scale) for one in low]
         return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
-
-    def _knows(self, photos: list[Tensor], scale: int) -> bool:
-        """Whether these photos are those that were looked at last."""
-        if self._known is None or (len(self._known[0]), self._known[1]) != (len(photos), scale):
-            return False
-        return all(one is other for one, other in zip(self._known[0], photos, strict=True))
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""
@@ -149,23 +159,43 @@ class TexsrUpscaler:
             return kept
         return kept._replace(weight=(kept.weight > 0).float(), prior=torch.ones_like(kept.prior))
 
-    def _outcome(self, low: Tensor, aligned: Aligned, scale: int) -> Outcome | None:
+    def _outcome(self, low: Tensor, aligned: Aligned, scale: int) -> Answered | None:
         """Ask the network; None where its answer is not finite."""
         if scale in self.network.config.scales:
             return self._native(low, aligned, scale)
         coarse = self._native(low, coarser(aligned, BEYOND), scale // BEYOND)
-        return None if coarse is None else finer(coarse, aligned, BEYOND)
+        return None if coarse is None else _carried(coarse, aligned)
 
-    def _native(self, low: Tensor, aligned: Aligned, scale: int) -> Outcome | None:
+    def _native(self, low: Tensor, aligned: Aligned, scale: int) -> Answered | None:
         """Ask at a native scale, on CUDA in half precision first."""
         if low.is_cuda:
             with torch.autocast("cuda", torch.bfloat16):
-                outcome = self.network(low, aligned, scale, self.options.attention)
-            outcome = Outcome(*(part.float() for part in outcome))
+                found = self.network.answered(low, aligned, scale, self.options.attention)
+            outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
-                return outcome
-        outcome = self.network(low, aligned, scale, self.options.attention)
-        return outcome if _finite(outcome) else None
+                return Answered(outcome, found.features.float())
+        found = self.network.answered(low, aligned, scale, self.options.attention)
+        return found if _finite(found.outcome) else None
+
+
+def answered_beyond(
+    network: Texsr, low: Float32[Tensor, "b 3 h w"], aligned: Aligned, scale: int
+) -> Answered:
+    """Ask a network as a run does at the scale beyond its own: at half of it, then carried on."""
+    return _carried(network.answered(low, coarser(aligned, BEYOND), scale // BEYOND), aligned)
+
+
+def _carried(coarse: Answered, aligned: Aligned) -> Answered:
+    return coarse._replace(outcome=finer(coarse.outcome, aligned, BEYOND))
+
+
+def _are_these(
+    remembered: tuple[list[Tensor], int, Known], photos: list[Tensor], scale: int
+) -> bool:
+    """Whether these photos are those that were looked at last."""
+    if (len(remembered[0]), remembered[1]) != (len(photos), scale):
+        return False
+    return all(one is other for one, other in zip(remembered[0], photos, strict=True))
 
 
 def coarser(aligned: Aligned, factor: int) -> Aligned:

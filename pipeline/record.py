@@ -69,6 +69,7 @@ class RunRecord:
     device: str
     scale: float
     version: str
+    references_as: str = "warped"  # how photos were given to the model: warped or cropped
     atlases: tuple[AtlasRecord, ...]
     left_out: tuple[LeftOut, ...]
     findings: tuple[Finding, ...]

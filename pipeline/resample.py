@@ -138,6 +138,26 @@ def resize_rows(
     return resampling.apply(part if part.dtype == np.float32 else to_float(part), rows)
 
 
+def resize_part(
+    image: Samples, *, shape: tuple[int, int], part: tuple[slice, slice]
+) -> Float32[np.ndarray, "r s c"]:
+    """Give some rows and columns of `resize`, reading only what they need.
+
+    Args:
+        image: the whole input. Stored integers become [0, 1].
+        shape: height and width of the whole output.
+        part: the output rows and columns wanted.
+    """
+    matrices = zip(map(bicubic_matrix, image.shape[:2], shape), part, strict=True)
+    down, across = (matrix[wanted] for matrix, wanted in matrices)
+    rows, columns = (
+        slice(int(one.indices.min()), int(one.indices.max()) + 1) for one in (down, across)
+    )
+    near = np.ascontiguousarray(image[rows, columns])
+    near = near if near.dtype == np.float32 else to_float(near)
+    return apply_separable(down[:, rows], across[:, columns], near)
+
+
 def apply_separable(
     down: "csr_array", across: "csr_array", image: Float32[np.ndarray, "h w c"]
 ) -> Float32[np.ndarray, "H W c"]:

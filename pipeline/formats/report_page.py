@@ -169,6 +169,7 @@ def _inputs(record: RunRecord) -> Markup:
         ("model", record.model),
         ("device", record.device),
         ("scale", f"{record.scale:g}"),
+        ("references", record.references_as),
         ("texsr", record.version),
     ]
     items = [element("div", element("dt", key), element("dd", value)) for key, value in rows]

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from texsr.pipeline.errors import SettingsError
+from texsr.pipeline.high_plane import Texels
 from texsr.pipeline.references import Cropped, Warped
 
 
@@ -75,6 +76,54 @@ class Upscaler(Protocol):
         ...
 
 
+@runtime_checkable
+class MatchesPhotos(Protocol):
+    """An upscaler that can tell whether it finds by itself where a photo shows what."""
+
+    @property
+    def matches_photos(self) -> bool:
+        """Whether it does: a `Cropped` is of use to it."""
+        ...
+
+
+def check_matches_photos(upscaler: Upscaler, where: str, *, found: str, remedy: str) -> None:
+    """Check that an upscaler can be given photos that nothing aligns.
+
+    Args:
+        upscaler: to be asked.
+        where: the option that asks for it.
+        found: what is to be given to it.
+        remedy: what to do without such an upscaler.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    if not (isinstance(upscaler, MatchesPhotos) and upscaler.matches_photos):
+        raise SettingsError(
+            where,
+            found=f"{found} for model '{upscaler.name}'",
+            expected="a model that finds by itself where a photo shows what",
+            remedy=f"use --model fast, amrsr, masa or a checkpoint of rrsr, or {remedy}",
+        )
+
+
+@runtime_checkable
+class AnswersAnywhere(Protocol):
+    """An upscaler that answers at any scale up to those of its own, at which it is given tiles."""
+
+    def at(
+        self, low: Float32[Tensor, "b 3 h w"], references: Any, scale: int, grid: Any
+    ) -> UpscaledTile:
+        """Super-resolve tiles at the texels of `grid`, which is a `Texels`."""
+        ...
+
+
+def made_reduced(upscaler: Upscaler, scale: float) -> bool:
+    """Whether what an upscaler makes has to be reduced to come to a scale."""
+    anywhere = isinstance(upscaler, AnswersAnywhere)
+    return not anywhere and native_scale(upscaler, scale) != scale
+
+
 def native_scale(upscaler: Upscaler, scale: float) -> int:
     """Give the scale at which an upscaler is run for a wanted one: its own nearest from above.
 
@@ -100,14 +149,26 @@ def superresolve(
     upscaler: Upscaler,
     scale: int,
     device: str,
+    texels: Texels | None = None,
 ) -> tuple[Float32[Tensor, "3 H W"], Float32[Tensor, "H W"], Float32[Tensor, "H W"]]:
     """Super-resolve one tile.
+
+    Args:
+        low: sRGB-encoded, [0, 1].
+        references: of the tile, at `scale`.
+        upscaler: to be asked.
+        scale: one of its own.
+        device: that it is on.
+        texels: where it is to answer, if it can anywhere; None: at `scale`.
 
     Returns:
         Colour in [0, 1], confidence, evidence, on the CPU.
     """
     moved = None if references is None else references.to(device)
-    upscaled = upscaler(low[None].to(device), moved, scale)
+    if texels is not None and isinstance(upscaler, AnswersAnywhere):
+        upscaled = upscaler.at(low[None].to(device), moved, scale, texels)
+    else:
+        upscaled = upscaler(low[None].to(device), moved, scale)
     color = upscaled.high[0].clamp(0.0, 1.0)
     assert bool(torch.isfinite(color).all()), f"{upscaler.name} gave numbers that are not finite"
     return color.cpu(), upscaled.confidence[0, 0].cpu(), upscaled.evidence[0, 0].cpu()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tests.flows.conftest import contents
 from tests.scenes import write_scene
 from texsr.flows.cli import app
+from texsr.flows.cli_options import make_settings
 from texsr.flows.manifest import is_result
 from texsr.pipeline.capture import Finding, Severity
 
@@ -83,13 +84,30 @@ def test_options_reach_the_settings(capture, repeater, scene, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "count", "form"),
+    [
+        (None, None, "warped"),
+        ("all", None, "warped"),
+        ("2", 2, "warped"),
+        ("cropped", None, "cropped"),
+        ("3,cropped", 3, "cropped"),
+        ("cropped, 3", 3, "cropped"),
+        ("all,warped", None, "warped"),
+    ],
+)
+def test_references_are_a_count_a_form_or_both(text, count, form):
+    settings = make_settings(references=text)
+    assert (settings.references, settings.references_as) == (count, form)
+
+
+@pytest.mark.parametrize(
     ("words", "error"),
     [
         (["--scale", "9"], "SettingsError"),
+        (["--references", "3,folded"], "SettingsError"),
         (["--references", "some"], "SettingsError"),
         (["--device", "abacus"], "SettingsError"),
         (["--texture-format", "gif"], "SettingsError"),
-        (["--head", "ciaosr"], "SettingsError"),
         (["--out", "."], "OutputError"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.pictures import most_alike_db
 from tests.scenes import (
     Scene,
     Shape,
@@ -20,10 +21,11 @@ from tests.scenes import (
     write_scene,
     write_truth,
 )
+from texsr.flows.chart_sights import ChartSight, choose_sights
 from texsr.flows.scene import Scene as WorkScene
 from texsr.flows.settings import RunSettings
 from texsr.flows.texture_map_dataset import texture_map_dataset
-from texsr.flows.texture_tiles import ChartSight, TileCutter, choose_sights
+from texsr.flows.texture_tiles import TileCutter
 from texsr.pipeline.dataset import TextureMapSettings
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 from texsr.pipeline.formats.images import read_image
@@ -125,19 +127,10 @@ def test_turned_crops_hold_the_truth_as_it_stands(turned, tmp_path):
     assert made.turned == read_texture_maps(made.root).turned == turned
     pixels = read_texture_tile(made.maps[0].tiles[0])
     wanted = pixels.truth[8:56, 8:56].astype(float)
-    found = [_most_alike_db(wanted, color.astype(float)) for color in pixels.references]
+    found = [most_alike_db(wanted, color.astype(float)) for color in pixels.references]
     assert len(found) == 3
     assert min(found) > 38.0 if turned else max(found) < 30.0
     assert max(max(color.shape) for color in pixels.references) <= 2 * 64 or not turned
-
-
-def _most_alike_db(wanted: np.ndarray, crop: np.ndarray) -> float:
-    """PSNR of what is wanted beside the most similar place of a crop."""
-    lack = [max(0, size - have) for size, have in zip(wanted.shape[:2], crop.shape, strict=False)]
-    crop = np.pad(crop, ((0, lack[0]), (0, lack[1]), (0, 0)))
-    places = np.lib.stride_tricks.sliding_window_view(crop, wanted.shape)
-    least = min(float(((one - wanted) ** 2).mean()) for row in places for one in row[:, 0])
-    return 10 * np.log10(255**2 / least)
 
 
 def test_fewer_references_are_the_first_of_more(made, root, tmp_path):
