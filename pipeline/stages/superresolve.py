@@ -103,7 +103,7 @@ def check_matches_photos(upscaler: Upscaler, where: str, *, found: str, remedy: 
             where,
             found=f"{found} for model '{upscaler.name}'",
             expected="a model that finds by itself where a photo shows what",
-            remedy=f"use --model fast, amrsr, masa or a checkpoint of rrsr, or {remedy}",
+            remedy=f"use --model fast, amrsr, masa or rrsr, or {remedy}",
         )
 
 
