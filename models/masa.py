@@ -104,6 +104,9 @@ class Masa(nn.Module):
             references: the most similar is taken at each site.
             search: how sites are matched.
         """
+        brought = nothing_like(query)
+        if not references:
+            return brought.levels()
         best = torch.full_like(query[0], -torch.inf)
         winner = torch.full_like(query[0], -1, dtype=torch.int64)
         everywhere: list[Found] = []
@@ -113,12 +116,9 @@ class Masa(nn.Module):
             alike = similarity(query, keys, everywhere[-1])
             winner = torch.where(alike > best, number, winner)
             best = torch.maximum(alike, best)
-        brought = nothing_like(query)
         for number, (reference, found) in enumerate(zip(references, everywhere, strict=True)):
             looked = Looked(reference, self.encoder, self.encoder.reach_px)
             brought.add(wanted_of(found, winner == number), looked)
-        if not references:
-            return brought.levels()
         weight = best[None, None]
         return [
             level * functional.interpolate(weight, level.shape[1:], mode="bilinear")[0]

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.tiny_networks import AMRSR, MASA, RRSR
+from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.picture_upscaler import PictureUpscaler
 from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.restoring import REACH_TX, Restored
@@ -105,3 +107,18 @@ def test_cropped_photos_are_given_as_they_are(upscaler, spy):
     assert spy.reaches == [None, None]
     for given in spy.given:
         assert all(one is other for one, other in zip(given, photos, strict=True))
+
+
+@pytest.mark.parametrize("config", [AMRSR, MASA, RRSR])
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (3, 17), (9, 4)])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_in_place_tiles_may_have_any_size(config, size, count):
+    torch.manual_seed(0)
+    architecture = ARCHITECTURES[named_by(config)]()
+    assert architecture.restore is not None
+    restore = architecture.restore(architecture.network(config).eval().requires_grad_(False))
+    high = SCALE * size[0], SCALE * size[1]
+    references = [torch.rand(3, *high) for _ in range(count)]
+    found = restore(torch.rand(3, *size), references, high, REACH_TX).high
+    assert found.shape == (3, *high)
+    assert bool(torch.isfinite(found).all())
