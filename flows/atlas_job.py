@@ -24,6 +24,7 @@ from texsr.pipeline.resample import resize_part
 from texsr.pipeline.seams import find_seams
 from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
 from texsr.pipeline.stages.plan import tile_size_tx
+from texsr.pipeline.stages.rasterize import on_charts
 from texsr.pipeline.stages.select import Selection, select
 from texsr.pipeline.stages.superresolve import (
     Upscaler,
@@ -89,12 +90,11 @@ class AtlasJob:
         new = create(self.work_dir, f"{self.index}", self.made_shape, self.atlas.stored)
         with scene.timed("superresolve"):
             self._tiles(source, new, device)
-        with scene.timed("bake"):
-            self._bake_seams(new)
         if self.made_shape != self.high_shape:
             with scene.timed("reduce"):
                 new = self._reduce(new)
-                self._bake_seams(new)
+        with scene.timed("bake"):
+            self._bake_seams(new)
         with scene.timed("measure"):
             record = atlas_record(
                 scene, self.index, new.color, self.tally, calibration, selection, self.scale
@@ -130,8 +130,10 @@ class AtlasJob:
             self.upscaler = fitting.submit(self.upscaler.fitted, samples, self.made_scale).result()
 
     def _bake_seams(self, new: NewAtlas) -> None:
-        points = seam_points(find_seams(self.scene.capture.surface, self.index), *new.shape)
-        agree_across_seams(new.color, points, self.atlas.num_color)
+        surface = self.scene.capture.surface
+        points = seam_points(find_seams(surface, self.index), *new.shape)
+        inside = partial(on_charts, surface, self.index, new.shape)
+        agree_across_seams(new.color, points, inside, self.atlas.num_color)
 
     def _reduce(self, made: NewAtlas) -> NewAtlas:
         """Bring the finished atlas to the size that was asked for; the larger one goes."""

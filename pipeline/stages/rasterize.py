@@ -6,15 +6,16 @@ which face owns a texel does not depend on the region asked for.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from texsr.pipeline.atlas import TexelMap, TexturedMesh, uv_to_texel
 from texsr.pipeline.mesh import Charts, Mesh
-from texsr.pipeline.tile import Region
+from texsr.pipeline.tile import Region, plan_tiles
 
 MIN_UV_AREA_TX = 1e-9  # below this a face has no inside; counted and ignored
 EDGE_SLACK_TX = 1e-9  # a centre on an edge belongs to both faces; the lower face id wins
 CHUNK_TEXELS = 4_000_000
+LOOKED_UP_TX = 1024  # side of what is drawn at a time to look texels up in
 
 Corners = Float64[np.ndarray, "f 3 2"]
 
@@ -46,6 +47,35 @@ def rasterize(
     return rasterize_faces(
         surface, face_ids[near], corners[near], region, conservative_tx=conservative_tx
     )
+
+
+def on_charts(
+    surface: TexturedMesh,
+    atlas_index: int,
+    size: tuple[int, int],
+    rows: Int64[np.ndarray, " n"],
+    columns: Int64[np.ndarray, " n"],
+) -> Bool[np.ndarray, " n"]:
+    """Tell of some texels whether their centres lie on a chart.
+
+    Args:
+        surface: mesh and charts.
+        atlas_index: whose charts.
+        size: height and width of the whole plane, tx.
+        rows: of the texels; in any order, repeated or not.
+        columns: of the same texels.
+    """
+    found = np.zeros(len(rows), bool)
+    across = -(-size[1] // LOOKED_UP_TX)
+    block = rows // LOOKED_UP_TX * across + columns // LOOKED_UP_TX
+    order = np.argsort(block, kind="stable")
+    blocks = list(plan_tiles(*size, size_tx=LOOKED_UP_TX, overlap_tx=0))
+    present, starts = np.unique(block[order], return_index=True)
+    for which, inside in zip(present.tolist(), np.split(order, starts[1:]), strict=False):
+        region = blocks[which].core
+        covered = rasterize(surface, atlas_index, size, region).covered
+        found[inside] = covered[rows[inside] - region.y, columns[inside] - region.x]
+    return found
 
 
 def face_corners(

@@ -1,5 +1,7 @@
 """Gutters continue their own chart; seams agree and nothing else moves."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +10,11 @@ from hypothesis import strategies as st
 from tests.oracles.texels import filled
 from tests.scenes import Shape, make_scene, waves
 from texsr.pipeline.color import to_integer
+from texsr.pipeline.mipmap import bilinear
 from texsr.pipeline.seams import find_seams
 from texsr.pipeline.stages.bake import (
+    CHART_REACH_TX,
+    CHART_SHARE,
     GUTTER_TX,
     SEAM_REACH_TX,
     SeamPoints,
@@ -18,6 +23,7 @@ from texsr.pipeline.stages.bake import (
     seam_points,
 )
 from texsr.pipeline.stages.measure import seam_error
+from texsr.pipeline.stages.rasterize import on_charts
 from texsr.pipeline.tile import Region
 
 UNITS = st.integers(0, 2**32 - 1)
@@ -74,6 +80,19 @@ def test_a_core_is_filled_as_the_whole_would_be():
     np.testing.assert_array_equal(part.color[part.near], everything.color[core.slices][part.near])
 
 
+def agree(scene, stored, points, num_color=3):
+    inside = partial(on_charts, scene.surface, 0, stored.shape[:2])
+    agree_across_seams(stored, points, inside, num_color)
+
+
+def everywhere(rows, columns):
+    return np.ones(len(rows), bool)
+
+
+def nowhere(rows, columns):
+    return np.zeros(len(rows), bool)
+
+
 def cube(low_tx: int = 16, *, bits: int = 8, alpha: bool = False):
     """A cube and its true high atlas with each side's colour off by another amount."""
     scene = make_scene(Shape.CUBE, low_tx=low_tx, cameras=[], color_of=waves(cycles_per_unit=0.7))
@@ -94,7 +113,7 @@ def cube(low_tx: int = 16, *, bits: int = 8, alpha: bool = False):
 def test_sides_that_differ_are_brought_together(bits):
     scene, stored, points = cube(bits=bits)
     before = seam_error(scene.surface, 0, stored)
-    agree_across_seams(stored, points, 3)
+    agree(scene, stored, points)
     after = seam_error(scene.surface, 0, stored)
     assert before > 10
     assert after < 0.12 * before
@@ -102,22 +121,45 @@ def test_sides_that_differ_are_brought_together(bits):
 
 
 def test_sixteen_bits_stay_sixteen():
-    _, stored, points = cube(bits=16)
-    agree_across_seams(stored, points, 3)
+    scene, stored, points = cube(bits=16)
+    agree(scene, stored, points)
     assert (stored % 257 != 0).mean() > 0.5  # values that 8 bits do not have
 
 
 def test_texels_farther_than_the_reach_are_left_alone_and_alpha_everywhere():
-    _, stored, points = cube(alpha=True)
+    scene, stored, points = cube(alpha=True)
     before = stored.copy()
-    agree_across_seams(stored, points, 3)
+    agree(scene, stored, points)
     np.testing.assert_array_equal(stored[..., 3], before[..., 3])
     rows, columns = np.nonzero((stored != before).any(axis=2))
     place = np.concatenate([points.texel[0], points.texel[1]])
     assert len(rows) > 100
-    for y, x in zip(rows, columns, strict=True):
+    inside = on_charts(scene.surface, 0, stored.shape[:2], rows, columns)
+    for y, x, on_chart in zip(rows, columns, inside, strict=True):
         distance = np.hypot(place[:, 0] - x - 0.5, place[:, 1] - y - 0.5).min()
-        assert distance < SEAM_REACH_TX
+        assert distance < (CHART_REACH_TX if on_chart else SEAM_REACH_TX)
+
+
+def test_charts_go_a_share_of_the_way_and_gutters_the_rest():
+    scene, stored, points = cube(bits=16)
+    before = stored.astype(np.float64)
+    agree(scene, stored, points)
+    moved = np.abs(stored - before).max(axis=2)
+    rows, columns = np.nonzero(moved)
+    inside = on_charts(scene.surface, 0, stored.shape[:2], rows, columns)
+    most = 0.5 * 0.2 * 65535  # to the mean of two tints
+    assert moved[rows, columns][inside].max() <= CHART_SHARE * most * 1.1
+    assert moved[rows, columns][~inside].max() > most
+
+
+@pytest.mark.parametrize(("on_chart", "left"), [(everywhere, 1.0 - CHART_SHARE), (nowhere, 0.0)])
+def test_where_only_charts_are_read_the_rest_of_the_difference_stays(on_chart, left):
+    stored = np.full((40, 40, 1), 20000, np.uint16)
+    stored[:, 20:] = 30000
+    alone = SeamPoints(texel=np.array([[[8.3, 20.7]], [[31.2, 9.9]]]))
+    agree_across_seams(stored, alone, on_chart, 1)
+    one, other = (bilinear(stored, side, 1)[0, 0] * 65535 for side in alone.texel)
+    assert other - one == pytest.approx(left * 10000, abs=500)
 
 
 def test_sides_that_agree_stay_as_they_are_to_a_grey_level():
@@ -125,16 +167,19 @@ def test_sides_that_agree_stay_as_they_are_to_a_grey_level():
     stored = to_integer(scene.truth, np.dtype(np.uint8))
     points = seam_points(find_seams(scene.surface, 0), *stored.shape[:2])
     before = stored.copy()
-    agree_across_seams(stored, points, 3)
-    assert np.abs(stored.astype(int) - before).max() <= 1
+    agree(scene, stored, points)
+    rows, columns = np.nonzero((stored != before).any(axis=2))
+    inside = on_charts(scene.surface, 0, stored.shape[:2], rows, columns)
+    moved = np.abs(stored.astype(int) - before).max(axis=2)[rows, columns]
+    assert moved[inside].max(initial=0) <= 1
 
 
 def test_an_atlas_on_disk_is_corrected_in_place(tmp_path):
-    _, stored, points = cube()
+    scene, stored, points = cube()
     mapped = np.memmap(tmp_path / "a.raw", stored.dtype, "w+", shape=stored.shape)
     mapped[:] = stored
-    agree_across_seams(stored, points, 3)
-    agree_across_seams(mapped, points, 3)
+    agree(scene, stored, points)
+    agree(scene, mapped, points)
     np.testing.assert_array_equal(mapped, stored)
 
 
@@ -144,7 +189,7 @@ def test_without_seams_nothing_happens():
     assert points.texel.shape == (2, 0, 2)
     stored = np.random.default_rng(4).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     before = stored.copy()
-    agree_across_seams(stored, points, 3)
+    agree(scene, stored, points)
     np.testing.assert_array_equal(stored, before)
 
 
@@ -172,14 +217,14 @@ def test_points_stand_three_on_two_texels_at_the_same_place_of_the_surface():
 def test_grey_atlases_have_one_channel_to_agree_in():
     scene, stored, points = cube()
     grey = np.ascontiguousarray(stored[..., :1])
-    agree_across_seams(grey, points, 1)
+    agree(scene, grey, points, 1)
     assert seam_error(scene.surface, 0, grey) < 0.2 * seam_error(scene.surface, 0, stored[..., :1])
 
 
 def test_charts_that_touch_the_border_of_the_atlas_agree_too():
     texel = np.array([[[0.0, 0.0], [16.0, 16.0]], [[0.0, 16.0], [16.0, 0.0]]])
     stored = np.random.default_rng(5).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    agree_across_seams(stored, SeamPoints(texel=texel), 3)
+    agree_across_seams(stored, SeamPoints(texel=texel), nowhere, 3)
     corners = stored[[0, 15, 15, 0], [0, 0, 15, 15]].astype(int)
     assert np.abs(corners[0] - corners[1]).max() <= 2
     assert np.abs(corners[2] - corners[3]).max() <= 2

@@ -8,10 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.oracles.texels import lone_edges, nearest_border, owner_of
-from tests.scenes import Shape, make_surface
+from tests.scenes import Shape, make_scene, make_surface
 from texsr.pipeline.atlas import TexelMap, TexturedMesh
 from texsr.pipeline.mesh import Charts, Mesh
-from texsr.pipeline.stages.rasterize import border_edges, rasterize
+from texsr.pipeline.stages import rasterize as drawing
+from texsr.pipeline.stages.rasterize import border_edges, on_charts, rasterize
 from texsr.pipeline.tile import Region
 
 SIDE = 16  # a power of two: texel coordinates on eighths survive the way through uv exactly
@@ -312,3 +313,15 @@ def test_a_plane_with_many_faces_is_cut_into_chunks_without_a_trace(monkeypatch)
     cut = rasterize(surface, 0, (64, 64), region, conservative_tx=1.0)
     np.testing.assert_array_equal(cut.face_id, at_once.face_id)
     np.testing.assert_array_equal(cut.bary, at_once.bary)
+
+
+def test_texels_are_looked_up_as_the_whole_plane_has_them(monkeypatch):
+    monkeypatch.setattr(drawing, "LOOKED_UP_TX", 7)
+    surface = make_scene(Shape.CUBE, low_tx=16, cameras=[]).surface
+    whole = rasterize(surface, 0, (24, 33), Region(x=0, y=0, width=33, height=24)).covered
+    rng = np.random.default_rng(0)
+    rows, columns = rng.integers(24, size=900), rng.integers(33, size=900)
+    found = on_charts(surface, 0, (24, 33), rows, columns)
+    np.testing.assert_array_equal(found, whole[rows, columns])
+    assert 0 < found.mean() < 1
+    assert len(on_charts(surface, 0, (24, 33), rows[:0], columns[:0])) == 0
