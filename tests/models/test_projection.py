@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from texsr.models import load_upscaler, names
+from texsr.models.crispness import measure_crispness
 from texsr.models.projection import Projection
 from texsr.models.resample import enlarge, enlarge_faithfully, reduce
 from texsr.pipeline.references import Warped
@@ -264,6 +265,18 @@ def test_crispness_answers_to_how_sharp_the_photos_are(tile):
         tile.psnr(fused(tile, references, upscaler)) for upscaler in (None, fitted(soft))
     )
     assert crispened > untouched
+
+
+def test_crispness_is_not_read_from_light_that_only_the_photos_show(tile):
+    """Highlights fill the coarser band and leave the finer one, as if photos were blurred."""
+    light = torch.from_numpy(np.random.default_rng(3).normal(size=tile.truth.shape[2:]))
+    patches = blurred(light[None, None].float(), 1.5 * SCALE)
+    patches = patches / patches.std() * 0.25
+    lit = tile.truth + patches
+    samples = [(tile.low, tile.references(lit))]
+    assert abs(measure_crispness(samples, SCALE)) < 0.1
+    softer = [(tile.low, tile.references(blurred(tile.truth, 1.6)))]
+    assert measure_crispness(softer, SCALE) > 0.1
 
 
 def test_nothing_to_fit_changes_nothing(tile):
