@@ -1,7 +1,4 @@
-"""A photo at several resolutions, sampled at scattered pixels without aliasing.
-
-Home of PyTorch's sampler.
-"""
+"""A photo at several resolutions, sampled at scattered pixels without aliasing."""
 
 import math
 import threading
@@ -17,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.pipeline.capture import Photo
+from texsr.pipeline.spline import sample_spline
 
 MIN_FINER = 1.15  # photo px per texel above which a photo is reduced before it is sampled
 
@@ -44,7 +42,7 @@ class PhotoPyramid:
     def sample(
         self, px: Float32[Tensor, "n 2"], px_per_texel: Float32[Tensor, " n"]
     ) -> Float32[Tensor, "3 n"]:
-        """Sample bicubically at pixels; photos finer than the texels are averaged first.
+        """Sample at pixels, by cubic splines; photos finer than the texels are averaged first.
 
         Args:
             px: (x, y) on the full photo; pixel (0, 0) is centred at (0.5, 0.5).
@@ -75,24 +73,8 @@ class PhotoPyramid:
         return self._levels[min(level, len(self._levels) - 1)]
 
     def _at(self, level: int, px: Float32[Tensor, "n 2"]) -> Float32[Tensor, "3 n"]:
-        """Sample one level; only the part that is needed is turned into floats."""
-        if len(px) == 0:
-            return torch.zeros(3, 0)
-        plane = self._level(level)
-        height, width = plane.shape[1:]
-        scaled = px * (0.5**level)
-        left, top = (int(v) - 3 for v in scaled.amin(0).floor().tolist())
-        right, bottom = (int(v) + 4 for v in scaled.amax(0).ceil().tolist())
-        left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
-        right, bottom = max(min(right, width), left + 1), max(min(bottom, height), top + 1)
-        crop = plane[:, top:bottom, left:right].float()[None] / 255.0
-        corner = torch.tensor([left, top], dtype=torch.float32)
-        size = torch.tensor([right - left, bottom - top], dtype=torch.float32)
-        grid = (scaled - corner) * (2.0 / size) - 1.0
-        sampled = functional.grid_sample(
-            crop, grid[None, None], mode="bicubic", padding_mode="border", align_corners=False
-        )
-        return sampled[0, :, 0]
+        """Sample one level."""
+        return sample_spline(self._level(level), px * (0.5**level))
 
 
 def _without_background(photo: Photo) -> UInt8[np.ndarray, "h w 3"]:
