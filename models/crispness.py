@@ -23,7 +23,7 @@ TREND_POWER = 10.0
 CRISPNESS_RANGE = (-0.6, 0.8)
 # Squared correlation of photos and atlas in the coarser band from which a trend begins to count,
 # and from which it counts fully.
-COHERENCE_RANGE = (0.4, 0.7)
+COHERENCE_RANGE = (0.6, 0.75)
 FINE_SIGMA_TX, COARSE_SIGMA_TX = 0.6, 1.2
 EDGE_SIGMA_TX = 2.4
 
