@@ -11,6 +11,7 @@ from texsr.models.smoothing import blur
 
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 LEAST_CONTRAST = 1e-4
+MOST_ERROR = 16 / 255  # that is ever expected of a network
 
 
 def anticipated_error(
@@ -26,6 +27,15 @@ def anticipated_error(
     contrast = blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
     share = (_looks(aligned, scale) + 0.05) ** -0.33 * (1.0 + belief_in(aligned, scale)) ** -0.22
     return contrast * share
+
+
+def limited(error: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:
+    """Bend the expected error of a network towards a limit: e / (1 + e / limit).
+
+    The head learns on photos that are worse than most, and expects too much where it expects most.
+    The limit is what agrees best with the errors of captures with a known answer.
+    """
+    return error / (1.0 + error / MOST_ERROR)
 
 
 def confidence_of(error: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:

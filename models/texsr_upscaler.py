@@ -12,7 +12,7 @@ from torch.nn import functional
 from texsr.models.alignment import PX_CUE, Aligned, align, spread, without_references
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
-from texsr.models.doubt import confidence_of
+from texsr.models.doubt import confidence_of, limited
 from texsr.models.matched import Known, Matched, know, match_photos
 from texsr.models.projection import Projection
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
@@ -132,7 +132,7 @@ class TexsrUpscaler:
         outcome = found.outcome
         high = make_consistent(outcome.high, low, scale)
         backed = outcome.backed.clamp(0.0, 1.0)
-        return Upscaled(high, confidence_of(outcome.error), backed), found.features
+        return Upscaled(high, confidence_of(limited(outcome.error)), backed), found.features
 
     def _matched(self, low: Tensor, photos: list[Tensor], scale: int) -> Matched | None:
         native = scale if scale in self.network.config.scales else scale // BEYOND

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from texsr.models.alignment import GAIN_CUE, GAIN_HEEDED, Aligned, align
 from texsr.models.batches import Batch
+from texsr.models.doubt import MOST_ERROR, limited
 from texsr.models.ensemble import turned, turned_back
 from texsr.models.learner import TrainingSettings
 from texsr.models.projection import Projection
@@ -309,3 +310,12 @@ def test_every_mode_of_attention_runs_in_training():
     for mode in Attention:
         out = network(reduce(truth, SCALE), aligned, SCALE, mode)
         assert bool(torch.isfinite(out.high).all())
+
+
+def test_large_errors_are_expected_to_be_smaller_and_keep_their_order():
+    error = torch.logspace(-3.0, 0.5, 50)[None, None, :, None]
+    bent = limited(error)
+    assert bool((bent.diff(dim=2) > 0).all())
+    assert bool((bent < error).all())
+    assert float(bent.max()) < MOST_ERROR
+    assert float(bent[0, 0, 0, 0] / error[0, 0, 0, 0]) == pytest.approx(1.0, abs=0.02)
