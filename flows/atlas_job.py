@@ -83,7 +83,7 @@ class AtlasJob:
             calibration = calibrate(scene, self.index)
         with scene.timed("select"):
             selection = select(calibration.views, calibration.covered, wanted)
-        source = self._source(calibration, selection if wanted != 0 else None)
+        source = self.source(calibration, selection)
         if not self.cropped:
             with scene.timed("fit"):
                 self._fit(source)
@@ -108,17 +108,18 @@ class AtlasJob:
             return limit if asked is None else asked
         return min(asked, limit)
 
-    def _source(self, calibration: Calibration, selection: Selection | None) -> TileSource:
-        crops = None
-        if self.cropped and selection is not None:
-            wanted = self.num_references()
-            crops = CropSource(self.scene, self.index, self.made_scale, selection, wanted)
-        return TileSource(self.scene, self.index, self.made_scale, calibration, selection, crops)
+    def source(self, calibration: Calibration, selection: Selection) -> TileSource:
+        """Prepare for tiles; where no references are wanted, they get none."""
+        wanted, crops = self.num_references(), None
+        used = None if wanted == 0 else selection
+        if self.cropped and used is not None:
+            crops = CropSource(self.scene, self.index, self.made_scale, used, wanted)
+        return TileSource(self.scene, self.index, self.made_scale, calibration, used, crops)
 
     def _fit(self, source: TileSource) -> None:
         """Let the upscaler measure this capture on tiles spread over the atlas, at fixed places."""
         cells = list(plan_tiles(*self.low_shape, size_tx=SAMPLE_TX, overlap_tx=0))
-        share = [_share_covered(source.calibration, tile.core) for tile in cells]
+        share = [source.calibration.share_on_charts(tile.core) for tile in cells]
         full = [tile.core for tile, part in zip(cells, share, strict=True) if part > 0.3]
         step = max(1, -(-len(full) // NUM_SAMPLES))
         with (
@@ -213,14 +214,6 @@ class AtlasJob:
 def _one_thread() -> None:
     """Let PyTorch use the calling thread alone: the tiles in flight are the parallelism."""
     torch.set_num_threads(1)
-
-
-def _share_covered(calibration: Calibration, region: Region) -> float:
-    factor = calibration.per_low
-    rows = slice(int(region.y * factor), int((region.y + region.height) * factor) or 1)
-    columns = slice(int(region.x * factor), int((region.x + region.width) * factor) or 1)
-    part = calibration.covered[rows, columns]
-    return float(part.mean()) if part.size else 0.0
 
 
 def _channels(color: Float32[np.ndarray, "H W 3"], num_color: int) -> Float32[np.ndarray, "H W c"]:

@@ -34,6 +34,15 @@ class Calibration:
     per_low: float  # grid texels per low texel, at most 1
     views: list[ViewFacts]
 
+    def share_on_charts(self, region: Region) -> float:
+        """How much of a region of the low atlas lies on charts, [0, 1]."""
+        rows, columns = (
+            slice(int(start * self.per_low), int((start + size) * self.per_low) or 1)
+            for start, size in ((region.y, region.height), (region.x, region.width))
+        )
+        part = self.covered[rows, columns]
+        return float(part.mean()) if part.size else 0.0
+
 
 def calibrate(scene: Scene, atlas_index: int) -> Calibration:
     """Fit every view to the low atlas."""

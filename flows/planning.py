@@ -10,28 +10,27 @@ from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import Calibration, calibrate
 from texsr.flows.facts import atlas_worth
 from texsr.flows.job import Job
+from texsr.flows.model_choice import choose_device
 from texsr.flows.new_atlas import scratch_bytes
 from texsr.flows.progress import Progress, silent
 from texsr.flows.run import load
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import build_upscaler, check_references
+from texsr.flows.trial_tile import seconds_of_tiles
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.record import Worth
 from texsr.pipeline.stages.plan import AtlasPlan, RunPlan
-from texsr.pipeline.stages.select import select
+from texsr.pipeline.stages.select import Selection, select
 from texsr.pipeline.stages.superresolve import made_reduced, native_scale
 
-# Measured on two cores; a run that has them to itself comes within a factor of two.
-SECONDS_PER_TEXEL, SECONDS_PER_VIEW_TEXEL = 2e-6, 4e-7
-SECONDS_PER_CROP_TEXEL = 6e-6  # by `fast`: searching a crop for a tile
-SECONDS_PER_REDUCED_TEXEL = 1e-7
+SECONDS_PER_REDUCED_TEXEL = 1e-7  # measured on two cores
 # Interpreter, PyTorch and ray caster, before any pixel.
 RESTING_MB = 400.0
 
 
 def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
-    """Look at a capture's photos, and say what a run of it will take.
+    """Look at a capture's photos, make one tile, and say what a run of it will take.
 
     Raises:
         TexsrError: as the run would.
@@ -40,7 +39,8 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
     scale = job.settings.scale
     if job.capture_scale and capture.scale is not None:
         scale = capture.scale
-    upscaler = build_upscaler(job.settings.model, head=job.settings.head)
+    device = choose_device(job.settings.device)
+    upscaler = build_upscaler(job.settings.model, device, job.settings.head)
     check_references(upscaler, job.settings)
     made_scale = native_scale(upscaler, scale)
     scene = Scene(capture, job.settings, progress)
@@ -51,8 +51,11 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
         calibration = calibrate(scene, index)
         seconds += time.perf_counter() - started
         atlas = AtlasJob(scene, index, upscaler, scale, Path())
-        plans.append(_plan_atlas(atlas, calibration))
-        seconds += _seconds(atlas, calibration, plans[-1].num_references)
+        chosen = select(calibration.views, calibration.covered, atlas.num_references())
+        plans.append(_plan_atlas(atlas, calibration, chosen))
+        seconds += seconds_of_tiles(atlas, calibration, chosen, device)
+        if atlas.made_shape != atlas.high_shape:
+            seconds += SECONDS_PER_REDUCED_TEXEL * atlas.made_shape[0] * atlas.made_shape[1]
     atlases_mb = sum(atlas.stored.nbytes for atlas in capture.surface.atlases) / 1e6
     disk = needed_bytes(capture, scale)
     if made_reduced(upscaler, scale):
@@ -72,22 +75,7 @@ def surface_worth(capture: Capture, scale: float, progress: Progress = silent) -
     return atlas_worth(calibrate(scene, int(np.argmax(sizes))), scale)
 
 
-def _seconds(job: AtlasJob, calibration: Calibration, num_references: int) -> float:
-    """Estimate the time of the tiles, which are worked on at the model's own scale."""
-    height, width = job.made_shape
-    texels = float(calibration.covered.mean()) * height * width
-    looking = SECONDS_PER_VIEW_TEXEL * num_references
-    if job.cropped:
-        wanted = job.num_references()
-        num_crops = num_references if wanted is None else min(num_references, wanted)
-        looking = SECONDS_PER_CROP_TEXEL * num_crops
-    seconds = texels * (SECONDS_PER_TEXEL + looking)
-    reduced = 0 if job.made_shape == job.high_shape else height * width
-    return seconds + reduced * SECONDS_PER_REDUCED_TEXEL
-
-
-def _plan_atlas(job: AtlasJob, calibration: Calibration) -> AtlasPlan:
-    chosen = select(calibration.views, calibration.covered, job.num_references())
+def _plan_atlas(job: AtlasJob, calibration: Calibration, chosen: Selection) -> AtlasPlan:
     tiles = job.plan(calibration)
     return AtlasPlan(
         name=job.atlas.name,

@@ -225,6 +225,19 @@ def test_a_plan_tells_the_size_wanted_and_counts_the_work_of_the_larger_one(root
     assert plans[2.0].disk_mb < plans[2.5].disk_mb <= plans[3.0].disk_mb
 
 
+def test_a_plan_takes_the_time_of_one_tile_for_all_of_them(root, monkeypatch):
+    clock = iter(range(0, 10_000, 6))  # whatever is timed takes six seconds
+    monkeypatch.setattr("texsr.flows.trial_tile.time.perf_counter", lambda: next(clock))
+    told = {
+        side: plan_run(settle(root, RunSettings(scale=2.0, model="projection", tile_size_tx=side)))
+        for side in (16, 48)
+    }
+    # The atlas of 45 texels is one tile, which two workers would share: and calibration is timed.
+    assert told[48].seconds == pytest.approx(6.0 + 6.0 / atlas_job.WORKERS)
+    assert told[16].seconds > told[48].seconds  # smaller tiles look at more around them
+    assert told[16].atlases[0].num_tiles == 9
+
+
 def test_a_result_of_any_scale_is_whole_fresh_and_can_be_measured(cube, root, tmp_path):
     settings = RunSettings(scale=2.5, model="projection", references=3)
     out = tmp_path / "out"
