@@ -40,8 +40,7 @@ def sample_spline(
     place = torch.minimum(px.clamp_min(0.5), torch.tensor([width - 0.5, height - 0.5])) - 0.5
     total = torch.empty(image.shape[0], len(px))
     for chosen in _together(place):
-        some = place if len(chosen) == len(place) else place[chosen]
-        total[:, chosen] = _sample_block(image, some)
+        total[:, chosen] = _sample_block(image, place[chosen])
     return total
 
 

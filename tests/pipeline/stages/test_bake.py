@@ -168,10 +168,7 @@ def test_sides_that_agree_stay_as_they_are_to_a_grey_level():
     points = seam_points(find_seams(scene.surface, 0), *stored.shape[:2])
     before = stored.copy()
     agree(scene, stored, points)
-    rows, columns = np.nonzero((stored != before).any(axis=2))
-    inside = on_charts(scene.surface, 0, stored.shape[:2], rows, columns)
-    moved = np.abs(stored.astype(int) - before).max(axis=2)[rows, columns]
-    assert moved[inside].max(initial=0) <= 1
+    assert np.abs(stored.astype(int) - before).max() <= 1
 
 
 def test_an_atlas_on_disk_is_corrected_in_place(tmp_path):
