@@ -26,6 +26,7 @@ def enlarge(
     ] = None,
     scale: Annotated[float, typer.Option(help="Pixels per pixel and axis, 1.5 to 8.")] = 4.0,
     model: options.Model = "auto",
+    head: options.Head = None,
     device: options.Device = "auto",
     tile_size: Annotated[
         int, typer.Option("--tile-size", metavar="PX", help="Side of a tile of PICTURE.")
@@ -46,6 +47,8 @@ def enlarge(
         texsr enlarge albedo.png --reference front.jpg --reference back.jpg --out albedo_large.png
 
         texsr enlarge scan.jpg --reference photos --model amrsr --json
+
+        texsr enlarge albedo.png --scale 2.5 --model fast --head runs/head/last.safetensors
     """
     with answering(as_json=json) as answer:
         from texsr.flows.enlarge import EnlargeJob
@@ -57,6 +60,7 @@ def enlarge(
             out=out,
             scale=scale,
             model=model,
+            head=head,
             device=device,
             tile_tx=tile_size,
             force=force,

@@ -44,6 +44,8 @@ class EnlargeJob:
     """None: beside the picture, as NAME_x4.png of NAME.png."""
     scale: float = 4.0
     model: str = "auto"
+    head: str | None = None
+    """A head for the model, by name or file; None: none."""
     device: str = "auto"
     tile_tx: int = TILE_TX
     """Side of a tile, low texels."""
@@ -85,7 +87,7 @@ def enlarge(job: EnlargeJob, progress: Progress = silent) -> EnlargeOutcome:
     header = image_header(job.picture, where=job.picture)
     low, kind = read_image(job.picture, where=job.picture)
     device = choose_device(settings.device)
-    upscaler = build_upscaler(job.model, device)
+    upscaler = build_upscaler(job.model, device, job.head)
     photos = [_photo(path) for path in paths]
     high = enlarge_picture(
         low,

@@ -6,14 +6,17 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8, UInt16
 
+from texsr.flows.new_atlas import size_at
 from texsr.flows.progress import Progress, silent
 from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.reduction import resized
 from texsr.pipeline.references import Cropped
 from texsr.pipeline.resample import resize
 from texsr.pipeline.stages.superresolve import (
     Upscaler,
     check_matches_photos,
+    made_reduced,
     native_scale,
     superresolve,
 )
@@ -52,22 +55,29 @@ def enlarge_picture(
     """
     made_scale = native_scale(upscaler, scale)
     references = _references(photos, upscaler)
+    wanted = size_at(low.shape[:2], scale)
+    reduced = made_reduced(upscaler, scale)
+    shape = size_at(low.shape[:2], made_scale) if reduced else wanted
+    plane = HighPlane(low_shape=low.shape[:2], shape=shape)
     num_color = 3 if low.shape[2] in COLOURS else 1
     color = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
     color = color.expand(3, -1, -1)
-    high = np.empty((low.shape[0] * made_scale, low.shape[1] * made_scale, num_color), low.dtype)
+    high = np.empty((*shape, num_color), low.dtype)
     tiles = list(plan_tiles(*low.shape[:2], size_tx=tile_tx, overlap_tx=upscaler.overlap_tx))
     for number, tile in enumerate(tiles):
         progress("superresolve", number, len(tiles))
         part = color[(slice(None), *tile.padded.slices)].contiguous()
-        made, _, _ = superresolve(part, references, upscaler, made_scale, device)
-        core = tile.core.relative_to(tile.padded).scaled(made_scale)
-        texels = made.permute(1, 2, 0).numpy()[core.slices]
+        made, _, _ = superresolve(
+            part, references, upscaler, made_scale, device, plane.texels(tile.padded)
+        )
+        core = plane.over(tile.core)
+        inner = core.relative_to(plane.over(tile.padded))
+        texels = made.permute(1, 2, 0).numpy()[inner.slices]
         if num_color == 1:
             texels = texels.mean(axis=2, keepdims=True)
-        high[tile.core.scaled(made_scale).slices] = to_integer(texels, low.dtype)
+        high[core.slices] = to_integer(texels, low.dtype)
     progress("superresolve", len(tiles), len(tiles))
-    height, width = (round(side * scale) for side in low.shape[:2])
+    height, width = wanted
     high = resized(high, height=height, width=width)
     if low.shape[2] not in WITH_ALPHA:
         return high

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
+from tests.pictures import picture
 from tests.scenes import Shape, make_scene, orbit, write_scene
 from tests.tiny_heads import read_network, write_head, write_model
 from tests.training_jobs import changed, learning, timeless
 from texsr.flows.cli import app
+from texsr.flows.enlarge import EnlargeJob, enlarge
 from texsr.flows.job import settle
 from texsr.flows.manifest import read_manifest
 from texsr.flows.model_table import model_table, table_text
@@ -154,6 +157,33 @@ def test_the_manifest_names_it_and_another_head_makes_a_result_stale(shipped, ca
     write_head(shipped / "heads" / "fast" / "ciaosr.safetensors", model, says=0.02, seed=1)
     assert not fresh("ciaosr")
     assert not fresh(None)
+
+
+def test_a_picture_without_a_mesh_is_enlarged_with_it_too(shipped, tmp_path):
+    low = (picture(1, 34, 41).permute(1, 2, 0).numpy() * 100 + 70).astype(np.uint8)
+    Image.fromarray(low).save(tmp_path / "map.png")
+    silent = write_head(tmp_path / "silent.safetensors", shipped / "fast.safetensors")
+
+    def enlarged(name: str, head: object, tile_tx: int = 64) -> np.ndarray:
+        job = EnlargeJob(
+            picture=tmp_path / "map.png",
+            out=tmp_path / f"{name}.png",
+            scale=2.6,
+            model="fast",
+            head=None if head is None else str(head),
+            tile_tx=tile_tx,
+        )
+        outcome = enlarge(job)
+        assert outcome.size_px == (107, 88)
+        assert ("with head" in outcome.model) == (head is not None)
+        with Image.open(outcome.out) as image:
+            return np.asarray(image).astype(int)
+
+    own, none = enlarged("own", "ciaosr"), enlarged("none", None)
+    assert np.abs(own - enlarged("tiled", "ciaosr", 17)).max() <= 1
+    said_nothing = enlarged("silent", silent)
+    assert np.quantile(np.abs(said_nothing - none), 0.9) <= 2
+    assert (own != said_nothing).mean() > 0.01
 
 
 def test_a_plan_needs_no_room_to_reduce(shipped, capture, monkeypatch):
