@@ -41,6 +41,10 @@ def draw_artwork(rng: np.random.Generator, *, side_px: int) -> Float32[np.ndarra
         _lines,
         _screen,
         _screen,
+        _frames,
+        _frames,
+        _stripes,
+        _net,
     )
     for _ in range(int(rng.integers(6, 26))):
         shape = shapes[int(rng.integers(len(shapes)))]
@@ -145,6 +149,60 @@ def _screen(pen: Any, rng: np.random.Generator, side: int, largest: float, colou
     for number, row in enumerate(np.arange(y, bottom - width, step)):
         for column in np.arange(x + (number % 2) * step / 2, right - width, step):
             pen.ellipse((column, row, column + width, row + width), fill=colour)
+
+
+def _frames(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
+    """Outlines within outlines at an even distance: the rules and borders of print."""
+    x, y, right, bottom = _box(rng, side, largest)
+    step, width = _pitch(rng)
+    round_ones = rng.random() < 0.5
+    radius = step * float(rng.uniform(0.0, 6.0))
+    for _ in range(int(rng.integers(2, 16))):
+        least = min(right - x, bottom - y)
+        if least < 4 * width:
+            break
+        if round_ones:
+            pen.ellipse((x, y, right, bottom), outline=colour, width=width)
+        else:
+            curve = min(radius, least / 2 - width)
+            pen.rounded_rectangle((x, y, right, bottom), curve, outline=colour, width=width)
+        x, y, right, bottom = x + step, y + step, right - step, bottom - step
+        radius = max(0.0, radius - step)
+
+
+def _stripes(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
+    """One broken line drawn again and again beside itself."""
+    x, y, right, bottom = _box(rng, side, largest)
+    step, width = _pitch(rng)
+    corners = int(rng.integers(2, 6))
+    spots = rng.uniform((x, y), (right, bottom), (corners, 2))
+    if rng.random() < 0.5:  # stairs
+        spots = spots[np.argsort(spots[:, 0])]
+        spots = np.stack([spots, np.stack([np.roll(spots[:, 0], -1), spots[:, 1]], 1)], 1)
+        spots = spots.reshape(-1, 2)[:-1]
+    angle = rng.uniform(0, 2 * np.pi)
+    beside = step * np.array([np.cos(angle), np.sin(angle)])
+    for number in range(int(rng.integers(2, 12))):
+        line = [(float(a), float(b)) for a, b in spots + number * beside]
+        pen.line(line, fill=colour, width=width, joint="curve")
+
+
+def _net(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
+    """Rows of arcs, each beside and under the other, as scales and guilloches have them."""
+    x, y, right, bottom = _box(rng, side, min(largest, 0.3))
+    step, width = _pitch(rng)
+    size = step * float(rng.uniform(1.5, 3.0))
+    start, end = sorted(rng.uniform(0, 360, 2))
+    for number, row in enumerate(np.arange(y, bottom, size * float(rng.uniform(0.5, 1.0)))):
+        for column in np.arange(x + (number % 2) * size / 2, right, size):
+            box = (column, row, column + size, row + size)
+            pen.arc(box, start, end, fill=colour, width=max(1, width // 2))
+
+
+def _pitch(rng: np.random.Generator) -> tuple[float, int]:
+    """Draw a distance at which a low atlas hardly tells lines apart, and how wide they are."""
+    step = float(rng.uniform(2.5, 11.0)) * SUPERSAMPLE
+    return step, max(1, round(step * float(rng.uniform(0.2, 0.65))))
 
 
 def _clipped_line(
