@@ -23,7 +23,7 @@ from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.picture_learner import PictureLearner
 from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr
-from texsr.models.scales import hold_all_but, with_scales
+from texsr.models.scales import grown, hold_all_but
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_learner import TexsrLearner
 from texsr.models.training import Trainer
@@ -80,8 +80,10 @@ def _make_network(ground: "Ground") -> nn.Module:
     if not isinstance(network, Texsr) or network.config == ground.config:
         return network
     assert isinstance(ground.config, TexsrConfig)
-    network = with_scales(network, ground.config.scales)
-    hold_all_but(network, ground.learnt)
+    branch = ground.config.single_width > 0 and not network.single
+    scales = set(ground.config.scales) - set(network.config.scales)
+    network = grown(network, ground.config)
+    hold_all_but(network, sorted(scales), single=branch)
     return network
 
 

@@ -23,6 +23,7 @@ LOSSES = {
     SINGLE: "without",
     "alone": "proposal",
     "teacher": "to the teacher",
+    "branch": "single-image branch",
 }
 GAP_TX = 4  # white, between pictures
 

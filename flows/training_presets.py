@@ -18,6 +18,7 @@ from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import SettingsError
 
 Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig | HeadConfig
+BRANCH = ("single_width", "single_blocks", "single_turns")  # fields: it can be added later
 PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
 
 
@@ -38,7 +39,7 @@ class Preset(Enum):
 
 
 PRESETS: dict[Preset, Config] = {
-    Preset.FAST: TexsrConfig(turns=4),
+    Preset.FAST: TexsrConfig(turns=4, single_width=64, single_blocks=12, single_turns=2),
     Preset.QUALITY: TexsrConfig(
         width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
     ),
@@ -71,7 +72,7 @@ PRESETS: dict[Preset, Config] = {
 
 
 def settle_config(wanted: Config | None, started_from: Config | None) -> Config:
-    """Give the size of the network: that of the checkpoint started from, or with more scales.
+    """Give the size of the network: that of the checkpoint started from, or with more to it.
 
     Raises:
         SettingsError: another one than the checkpoint's is asked for.
@@ -83,7 +84,7 @@ def settle_config(wanted: Config | None, started_from: Config | None) -> Config:
         raise SettingsError(
             "--from",
             found=f"a network of {_differences(started_from, wanted)}",
-            expected="the size that is asked for, or fewer scales of it",
+            expected="the size that is asked for, or fewer scales of it, or no single-image branch",
             remedy="leave --preset and --scale out, or start from another checkpoint",
         )
     return wanted
@@ -152,8 +153,10 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
 
 def _goes_on(started_from: Config, wanted: Config) -> bool:
     if isinstance(started_from, TexsrConfig) and isinstance(wanted, TexsrConfig):
-        same_but_scales = replace(wanted, scales=started_from.scales) == started_from
-        return same_but_scales and set(started_from.scales) <= set(wanted.scales)
+        same = replace(wanted, scales=started_from.scales)
+        if not started_from.single_width:
+            same = replace(same, **{name: getattr(started_from, name) for name in BRANCH})
+        return same == started_from and set(started_from.scales) <= set(wanted.scales)
     return started_from == wanted
 
 

@@ -11,7 +11,7 @@ from texsr.models.smoothing import blur
 
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 LEAST_CONTRAST = 1e-4
-MOST_ERROR = 16 / 255  # that is ever expected of a network
+MOST_ERROR = 14 / 255  # that is ever expected of a network
 
 
 def anticipated_error(

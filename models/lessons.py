@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from texsr.models.port import Port
+from texsr.models.port import Port, entering
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr
 
@@ -64,7 +64,7 @@ def settle_ends(
     """
     port = network.ports[str(base.shape[2] // low.shape[2])]
     assert isinstance(port, Port)
-    _fit(port.entry, port.entering(low, base), lesson.given[0], ridge)
+    _fit(port.entry, entering(low, base, port.scale), lesson.given[0], ridge)
     entered = port.enter(low, base)
     _fit(port.proposal, network.prior(entered) + entered, port.fold(lesson.detail), ridge)
 

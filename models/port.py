@@ -37,12 +37,7 @@ class Port(nn.Module):
 
     def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
         """Take in the low texels, and what their faithful enlargement adds to them."""
-        return self.entry(self.entering(low, base))
-
-    def entering(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b p h w"]:
-        """Low texels, and what their faithful enlargement adds to them, as channels."""
-        added = self.fold(base) - low.repeat_interleave(self.scale**2, dim=1)
-        return torch.cat([low - 0.5, added], dim=1)
+        return self.entry(entering(low, base, self.scale))
 
     def fold(self, high: Tensor) -> Tensor:
         """High texels to channels."""
@@ -80,6 +75,14 @@ class Port(nn.Module):
         heeded = functional.relu(self.heed(torch.cat([features, told], dim=1)))
         times = torch.exp(self.unfold(self.error(heeded)).clamp(-4.0, 4.0))
         return (anticipated * times).clamp_min(LEAST_ERROR)
+
+
+def entering(
+    low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], scale: int
+) -> Float32[Tensor, "b p h w"]:
+    """Give low texels, and what their faithful enlargement adds to them, as channels."""
+    added = functional.pixel_unshuffle(base, scale) - low.repeat_interleave(scale**2, dim=1)
+    return torch.cat([low - 0.5, added], dim=1)
 
 
 def silence(*parameters: Tensor | None) -> None:

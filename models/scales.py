@@ -1,6 +1,7 @@
-"""Another scale for a trained network: a port that starts as a coarser one of the next finer port.
+"""More for a trained network: another scale, or a single-image branch; the rest stays as it is.
 
-High texels of twice the scale lie two by two in those of a scale. So a port's weights, summed over
+A scale gets a port that starts as a coarser one of the next finer port. High texels of twice the
+scale lie two by two in those of a scale. So a port's weights, summed over
 such fours where they take high texels in and averaged where they give some out, nearly say the
 same at half the scale; what is left to learn is little, and the trunks need not change for it.
 """
@@ -12,21 +13,24 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
+from texsr.models.blocks import ResidualBlock
 from texsr.models.port import Port
-from texsr.models.texsr import Texsr
+from texsr.models.single import SingleBranch
+from texsr.models.texsr import Texsr, TexsrConfig
 
 HALF = 2
 TAKING = {"entry": 3, "reference": 3, "mixed": 3, "heed": 1}  # planes of high texels, taken in last
 GIVING = ("logit", "proposal", "correction", "steady", "bands", "error")
 
 
-def with_scales(network: Texsr, scales: Sequence[int]) -> Texsr:
-    """Give a copy with ports for these scales.
+def grown(network: Texsr, config: TexsrConfig) -> Texsr:
+    """Give a copy with the ports and the branch of a configuration that has more of them.
 
-    Ports that the network has stay as they are; one it lacks starts as a coarser one of the port
-    of twice its scale, or anew where there is none.
+    What the network has stays as it is. A port it lacks starts as a coarser one of the port of
+    twice its scale, or anew where there is none; a single-image branch starts as the first trunk,
+    widened, or anew where that has another number of blocks or is the wider one.
     """
-    wider = Texsr(replace(network.config, scales=tuple(sorted(scales))))
+    wider = Texsr(replace(config, scales=tuple(sorted(config.scales))))
     known = {k: v for k, v in network.state_dict().items() if k in wider.state_dict()}
     wider.load_state_dict({**wider.state_dict(), **known})
     for scale in set(wider.config.scales) - set(network.config.scales):
@@ -34,12 +38,48 @@ def with_scales(network: Texsr, scales: Sequence[int]) -> Texsr:
             finer = network.ports[str(HALF * scale)]
             assert isinstance(finer, Port)
             wider.ports[str(scale)] = coarser_port(finer)
+    for scale, branch in wider.single.items():
+        assert isinstance(branch, SingleBranch)
+        if not network.single and scale in network.ports and _widens(config):
+            widen(branch, network)
     return wider
 
 
-def hold_all_but(network: Texsr, scales: Sequence[int]) -> None:
-    """Let nothing learn but the ports of these scales."""
-    learning = tuple(f"ports.{scale}." for scale in scales)
+def _widens(config: TexsrConfig) -> bool:
+    same = config.single_blocks == config.prior_blocks
+    return same and config.single_width >= config.width
+
+
+@torch.no_grad()
+def widen(branch: SingleBranch, network: Texsr) -> None:
+    """Let a branch propose what a network's first trunk does; its further channels have no say yet.
+
+    They listen from the start, so that they learn (Chen, Goodfellow, Shlens, "Net2Net: Accelerating
+    Learning via Knowledge Transfer", ICLR 2016, of networks grown without forgetting).
+    """
+    port = network.ports[str(branch.scale)]
+    assert isinstance(port, Port)
+    _copy_into(branch.entry, port.entry)
+    for made, block in zip(branch.trunk, network.prior, strict=True):
+        assert isinstance(made, ResidualBlock)
+        assert isinstance(block, ResidualBlock)
+        _copy_into(made.first, block.first)
+        _copy_into(made.second, block.second)
+    _copy_into(branch.proposal, port.proposal)
+
+
+def _copy_into(wide: nn.Conv2d, narrow: nn.Conv2d) -> None:
+    """Set the first channels to those of a narrower convolution; others do not feed into them."""
+    given, taken = narrow.out_channels, narrow.in_channels
+    wide.weight[:given, :taken] = narrow.weight
+    wide.weight[:given, taken:] = 0.0
+    if wide.bias is not None and narrow.bias is not None:
+        wide.bias[:given] = narrow.bias
+
+
+def hold_all_but(network: Texsr, scales: Sequence[int], *, single: bool = False) -> None:
+    """Let nothing learn but the ports of these scales, and the single-image branch if asked."""
+    learning = (*(f"ports.{scale}." for scale in scales), *(["single."] if single else []))
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(learning))
 

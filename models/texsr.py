@@ -7,8 +7,9 @@ proposal with what the photos say. Its logits start as the logarithms of the wei
 `projection` would give: an untrained network is the weights-free fusion, and what it learns is by
 how much to depart from it. A second trunk sees the mixture and the features behind it, adds a
 residual, and says for each texel how far to keep to the weights-free mixture after all: fine print
-that photos agree on is best left as it is. Last it weighs the fine bands of what photos added: up
-where lenses softened them, down where they are noise.
+that photos agree on is best left as it is. Then it weighs the fine bands of what photos added: up
+where lenses softened them, down where they are noise. Last, where no photo speaks, a wider
+single-image branch does beside it (`texsr.models.single`).
 
 The hierarchy is that of Pesavento, Volino, Hilton, "Attention-based Multi-Reference Learning for
 Image Super-Resolution", ICCV 2021: first within a small window of a part (the texels of one low
@@ -17,7 +18,7 @@ reference's features to the place follows the idea of spatial adaptation in Lu e
 CVPR 2021. We differ: references arrive warped, attention is for each texel, and "none" is a choice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple, final
 
@@ -29,10 +30,14 @@ from torch.nn import functional
 from texsr.models.alignment import NUM_CUES, Aligned
 from texsr.models.bands import balanced
 from texsr.models.blocks import ResidualBlock, residual_blocks
+from texsr.models.configuration import ADDED_LATER
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
 from texsr.models.fusion import logits_of, mixed, shares_of
 from texsr.models.port import Port, silence
+from texsr.models.single import SingleBranch, share_of_branch
+
+LEAST_SHARE = 1e-3  # of the branch in an answer: for less it is not asked
 
 
 class Attention(Enum):
@@ -62,6 +67,13 @@ class TexsrConfig:
     turns: int = 1
     """Turns and mirror images of a tile, of eight, whose answers are averaged on the way; training
     asks about a tile as it is."""
+    single_width: int = field(default=0, metadata=ADDED_LATER)
+    """Channels of the single-image branch of the largest scale, which speaks where no photo does;
+    0: there is none, and what the first trunk proposes stands there."""
+    single_blocks: int = field(default=0, metadata=ADDED_LATER)
+    """Its residual blocks."""
+    single_turns: int = field(default=1, metadata=ADDED_LATER)
+    """The same as `turns`, of the branch."""
 
 
 class Outcome(NamedTuple):
@@ -103,6 +115,10 @@ class Texsr(nn.Module):
         self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
         self.look = _Look(config)
         self.fusion = _blocks(width, config.fusion_blocks)
+        self.single = nn.ModuleDict()
+        if config.single_width:
+            size = {"width": config.single_width, "blocks": config.single_blocks}
+            self.single[str(max(config.scales))] = SingleBranch(max(config.scales), **size)
 
     def forward(
         self,
@@ -153,12 +169,38 @@ class Texsr(nn.Module):
             gains = turns.mean([port.gains(one) for one in fused])
             backed = seen.attention.sum(1, keepdim=True)
             detail = detail + backed * balanced(detail - alone, gains)
+        shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
+        detail = detail + self._branch_added(low, aligned.base, alone, shares)
         high = aligned.base + detail
         anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
         told = zip(fused, anticipated, strict=True)
         error = turns.mean([port.doubt(one.detach(), expected) for one, expected in told])
-        shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
+
+    def single_answer(
+        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
+    ) -> Float32[Tensor, "b 3 H W"] | None:
+        """Super-resolve tiles by the single-image branch; None: none is of this scale.
+
+        Args:
+            low: sRGB-encoded, [0, 1].
+            base: its faithful enlargement, by one of the config's scales.
+        """
+        scale = str(base.shape[2] // low.shape[2])
+        if scale not in self.single:
+            return None
+        turns = 1 if self.training else self.config.single_turns
+        return base + self.single[scale](low, base, turns)
+
+    def _branch_added(
+        self, low: Tensor, base: Tensor, alone: Tensor, attention: Tensor
+    ) -> Tensor | float:
+        """Give what leads from the first trunk's proposal to the branch's where no photo speaks."""
+        share = share_of_branch(attention.sum(1, keepdim=True))
+        if not self.single or float(share.max()) < LEAST_SHARE:
+            return 0.0
+        answer = self.single_answer(low, base)
+        return 0.0 if answer is None else share * (answer - base - alone)
 
     def halfway(
         self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]

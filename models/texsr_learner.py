@@ -30,7 +30,7 @@ from texsr.models.training import share_of_rate
 
 TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
 LESSON = "lesson"  # the loss of one
-TRUNKS = ("prior", "look", "fusion")
+TRUNKS = ("prior", "look", "fusion", "single")
 
 
 @final
@@ -52,6 +52,8 @@ class TexsrLearner:
             "l1": 1.0,
             "alone": self.settings.alone_weight,
             "teacher": self.settings.teacher_weight,
+            "branch": 1.0,
+            "branch_teacher": 2.0 * self.settings.teacher_weight,
             "doubt": self.settings.doubt_weight,
             "reciprocal": self.settings.reciprocal_weight,
             LESSON: 1.0,
@@ -77,6 +79,9 @@ class TexsrLearner:
             assert self.teacher is not None
             lesson = ask(self.teacher, batch.low, batch.aligned.base)
             return Learnt({LESSON: unlearnt(self.network, lesson)}, None)
+        single = self._single(batch, scale)
+        if single and self._branch_alone():
+            return Learnt(single, None)
         with self._mixed(batch.low):
             out = self.network(batch.low, batch.aligned, scale)
         high, alone = out.high.float(), out.alone.float()
@@ -88,6 +93,7 @@ class TexsrLearner:
             "l1": relative_l1(high, *answer, yardstick),
             "alone": relative_l1(alone, *answer, enlarged),
             "doubt": doubt_loss(out.error.float(), high, *answer),
+            **single,
         }
         taught = self._taught(batch, scale)
         if taught is not None:
@@ -101,6 +107,27 @@ class TexsrLearner:
     def answer(self, network: nn.Module, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"]:
         """Give the results of a default network."""
         return network(batch.low, batch.aligned, scale).high
+
+    def _branch_alone(self) -> bool:
+        """Tell whether everything but the single-image branch is held."""
+        learning = {n for n, p in self.network.named_parameters() if p.requires_grad}
+        return all(name.startswith("single.") for name in learning)
+
+    def _single(self, batch: Batch, scale: int) -> dict[str, Tensor]:
+        """Give the losses of the single-image branch; none where it has none of this scale."""
+        with self._mixed(batch.low):
+            found = self.network.single_answer(batch.low, batch.aligned.base)
+        if found is None:
+            return {}
+        answer, covered = found.float(), batch.covered
+        with torch.no_grad():
+            enlarged = tile_l1(batch.aligned.base, batch.truth, covered)
+        losses = {"branch": relative_l1(answer, batch.truth, covered, enlarged)}
+        if self.teacher is not None and self.teacher.scale == scale:
+            with torch.no_grad():
+                taught = self.teacher(batch.low)
+            losses["branch_teacher"] = relative_l1(answer, taught, covered, enlarged)
+        return losses
 
     def _taught(self, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"] | None:
         """Give the teacher's answer where there are no references; None: there is none."""

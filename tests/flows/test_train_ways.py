@@ -20,7 +20,7 @@ from texsr.flows.training_settings import Material, TrainJob
 from texsr.models.architectures import build_network
 from texsr.models.checkpoint import read_checkpoint
 from texsr.models.learner import Made, TrainingSettings
-from texsr.models.scales import with_scales
+from texsr.models.scales import grown
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr
 from texsr.models.texsr_learner import TexsrLearner, own_reference
@@ -218,7 +218,7 @@ def test_a_scale_is_added_and_all_else_stays_to_the_bit(job, tmp_path):
     assert tuple(ours.config["scales"]) == (2, 4)
     for name, weight in theirs.weights.items():
         assert torch.equal(ours.weights[name], weight)
-    began = with_scales(build_network(theirs, start), (2, 4)).state_dict()
+    began = grown(build_network(theirs, start), both).state_dict()
     added = ours.weights.keys() - theirs.weights.keys()
     assert added
     assert any(not torch.equal(ours.weights[name], began[name].half()) for name in added)
@@ -232,6 +232,28 @@ def test_a_scale_is_added_and_all_else_stays_to_the_bit(job, tmp_path):
     assert train(third).step == 3  # packs at a scale that is held are left aside
     with pytest.raises(SettingsError, match="scales"):
         train(replace(fewer, out=tmp_path / "third"))
+
+
+def test_a_single_image_branch_is_added_and_learns_alone(job, tmp_path):
+    save_file(Smfanet(SCALE, width=8).state_dict(), tmp_path / "teacher.safetensors")
+    train(job)
+    start = job.out / "last.safetensors"
+    branched = replace(TINY, single_width=10, single_blocks=1, single_turns=2)
+    material = replace(job.material, start=start, teacher=tmp_path / "teacher.safetensors")
+    second = replace(changed(job, config=branched), out=tmp_path / "second", material=material)
+    losses = train(second).losses
+    assert losses["branch"] > 0
+    assert losses["branch_teacher"] > 0
+    assert "l1" not in losses
+    ours, theirs = (read_checkpoint(one.out / "last.safetensors") for one in (second, job))
+    added = {name for name in ours.weights if name not in theirs.weights}
+    assert added
+    assert all(name.startswith("single.") for name in added)
+    assert all(torch.equal(ours.weights[name], theirs.weights[name]) for name in theirs.weights)
+    wider = changed(second, config=replace(branched, single_width=12))
+    other = replace(second.material, start=second.out / "last.safetensors")
+    with pytest.raises(SettingsError, match="single_width"):
+        train(replace(wider, out=tmp_path / "third", material=other))
 
 
 def test_a_scale_without_tiles_is_told(job, tmp_path):

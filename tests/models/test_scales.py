@@ -1,11 +1,13 @@
 """A port of half the scale says what the finer port says, reduced, and all else is left alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from texsr.models.alignment import without_references
 from texsr.models.port import Port
-from texsr.models.scales import coarser_port, hold_all_but, with_scales
+from texsr.models.scales import coarser_port, grown, hold_all_but
 from texsr.models.texsr import Texsr, TexsrConfig
 
 WIDTH, KEPT = 8, 6
@@ -57,7 +59,7 @@ def test_what_it_gives_is_the_mean_of_fours(port):
 def test_scales_are_added_and_nothing_else_changes():
     torch.manual_seed(0)
     network = Texsr(CONFIG)
-    more = with_scales(network, (4, 2, 3))
+    more = grown(network, replace(CONFIG, scales=(4, 2, 3)))
     assert more.config.scales == (2, 3, 4)
     for name, value in network.state_dict().items():
         assert torch.equal(more.state_dict()[name], value)
@@ -74,3 +76,30 @@ def test_only_the_ports_of_some_scales_learn():
     hold_all_but(network, (2,))
     learning = {name for name, one in network.named_parameters() if one.requires_grad}
     assert learning == {name for name, _ in network.named_parameters() if "ports.2." in name}
+
+
+def test_an_added_branch_starts_as_the_first_trunk_and_can_learn_more():
+    torch.manual_seed(0)
+    network = Texsr(CONFIG)
+    torch.nn.init.normal_(network.get_parameter("ports.4.proposal.weight"), std=0.1)
+    more = grown(network, replace(CONFIG, single_width=WIDTH + 3, single_blocks=1))
+    base = torch.rand(1, 3, 24, 20)
+    low = torch.nn.functional.avg_pool2d(base, 4)
+    told = more.single_answer(low, base)
+    assert told is not None
+    out = network.eval()(low, without_references(base, 4), 4)
+    torch.testing.assert_close(told, out.alone)
+    assert (told - base).abs().max() > 0.01
+    told.square().sum().backward()
+    for name in ("proposal", "trunk.0.second"):
+        gradient = more.get_parameter(f"single.4.{name}.weight").grad
+        assert gradient is not None
+        assert gradient[:, WIDTH:].abs().max() > 0
+
+
+def test_a_branch_of_another_make_starts_anew():
+    network = Texsr(CONFIG)
+    more = grown(network, replace(CONFIG, single_width=WIDTH, single_blocks=2))
+    base = torch.rand(1, 3, 24, 20)
+    told = more.single_answer(torch.nn.functional.avg_pool2d(base, 4), base)
+    torch.testing.assert_close(told, base)
