@@ -87,8 +87,8 @@ def test_tiles_without_references_are_packed_empty(pictures: list[Path], rng: np
 
 
 def test_artwork_needs_no_pictures(rng: np.random.Generator):
-    tile = next(patch_tiles([], 1, replace(SMALL, artwork_odds=1.0), rng))
-    assert float(tile.truth.std()) > 5.0
+    tiles = list(patch_tiles([], 4, replace(SMALL, artwork_odds=1.0), rng))
+    assert np.median([tile.truth.std() for tile in tiles]) > 5.0  # one may lie in a ground
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA"])
