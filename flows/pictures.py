@@ -56,23 +56,22 @@ def enlarge_picture(
     made_scale = native_scale(upscaler, scale)
     references = _references(photos, upscaler)
     wanted = size_at(low.shape[:2], scale)
-    reduced = made_reduced(upscaler, scale)
-    shape = size_at(low.shape[:2], made_scale) if reduced else wanted
-    plane = HighPlane(low_shape=low.shape[:2], shape=shape)
+    made = made_scale if made_reduced(upscaler, scale) else scale
+    plane = HighPlane(low_shape=low.shape[:2], shape=size_at(low.shape[:2], made))
     num_color = 3 if low.shape[2] in COLOURS else 1
     color = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
     color = color.expand(3, -1, -1)
-    high = np.empty((*shape, num_color), low.dtype)
+    high = np.empty((*plane.shape, num_color), low.dtype)
     tiles = list(plan_tiles(*low.shape[:2], size_tx=tile_tx, overlap_tx=upscaler.overlap_tx))
     for number, tile in enumerate(tiles):
         progress("superresolve", number, len(tiles))
         part = color[(slice(None), *tile.padded.slices)].contiguous()
-        made, _, _ = superresolve(
+        answer, _, _ = superresolve(
             part, references, upscaler, made_scale, device, plane.texels(tile.padded)
         )
         core = plane.over(tile.core)
         inner = core.relative_to(plane.over(tile.padded))
-        texels = made.permute(1, 2, 0).numpy()[inner.slices]
+        texels = answer.permute(1, 2, 0).numpy()[inner.slices]
         if num_color == 1:
             texels = texels.mean(axis=2, keepdims=True)
         high[core.slices] = to_integer(texels, low.dtype)

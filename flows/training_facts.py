@@ -43,7 +43,7 @@ LIMITS_PICTURES = (
 )
 LIMITS = (
     "Photos have to be calibrated to about half a low texel; what is further off is not found.",
-    "Where no photo looks, the answer is that of two small single-image networks.",
+    "Where no photo looks, the answer is that of small single-image networks.",
     "Objects and lights unlike the data above may be treated less well than the figures say.",
 )
 LIMIT_VISUAL = (

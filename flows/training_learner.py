@@ -23,7 +23,7 @@ from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.picture_learner import PictureLearner
 from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr
-from texsr.models.scales import grown, hold_all_but
+from texsr.models.scales import grown, hold_all_of
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_learner import TexsrLearner
 from texsr.models.training import Trainer
@@ -80,11 +80,9 @@ def _make_network(ground: "Ground") -> nn.Module:
     if not isinstance(network, Texsr) or network.config == ground.config:
         return network
     assert isinstance(ground.config, TexsrConfig)
-    branch = ground.config.single_width > 0 and not network.single
-    scales = set(ground.config.scales) - set(network.config.scales)
-    network = grown(network, ground.config)
-    hold_all_but(network, sorted(scales), single=branch)
-    return network
+    more = grown(network, ground.config)
+    hold_all_of(network, more)
+    return more
 
 
 def _make_learner(

@@ -1,12 +1,11 @@
 """More for a trained network: another scale, or a single-image branch; the rest stays as it is.
 
 A scale gets a port that starts as a coarser one of the next finer port. High texels of twice the
-scale lie two by two in those of a scale. So a port's weights, summed over
-such fours where they take high texels in and averaged where they give some out, nearly say the
-same at half the scale; what is left to learn is little, and the trunks need not change for it.
+scale lie two by two in those of a scale. So a port's weights, summed over such fours where they
+take high texels in and averaged where they give some out, nearly say the same at half the scale;
+what is left to learn is little, and the trunks need not change for it.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -40,8 +39,8 @@ def grown(network: Texsr, config: TexsrConfig) -> Texsr:
             wider.ports[str(scale)] = coarser_port(finer)
     for scale, branch in wider.single.items():
         assert isinstance(branch, SingleBranch)
-        if not network.single and scale in network.ports and _widens(config):
-            widen(branch, network)
+        if scale not in network.single and _widens(config):
+            widen(branch, wider)
     return wider
 
 
@@ -77,11 +76,11 @@ def _copy_into(wide: nn.Conv2d, narrow: nn.Conv2d) -> None:
         wide.bias[:given] = narrow.bias
 
 
-def hold_all_but(network: Texsr, scales: Sequence[int], *, single: bool = False) -> None:
-    """Let nothing learn but the ports of these scales, and the single-image branch if asked."""
-    learning = (*(f"ports.{scale}." for scale in scales), *(["single."] if single else []))
+def hold_all_of(known: Texsr, network: Texsr) -> None:
+    """Let nothing of a network learn that another one, of which it has grown, has too."""
+    held = known.state_dict().keys()
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(learning))
+        parameter.requires_grad_(name not in held)
 
 
 @torch.no_grad()

@@ -19,33 +19,23 @@ CVPR 2021. We differ: references arrive warped, attention is for each texel, and
 """
 
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import NamedTuple, final
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
-from torch.nn import functional
 
-from texsr.models.alignment import NUM_CUES, Aligned
+from texsr.models.alignment import Aligned
 from texsr.models.bands import balanced
 from texsr.models.blocks import ResidualBlock, residual_blocks
 from texsr.models.configuration import ADDED_LATER
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
-from texsr.models.fusion import logits_of, mixed, shares_of
 from texsr.models.port import Port, silence
+from texsr.models.reference_attention import Attention, Look
 from texsr.models.single import SingleBranch, share_of_branch
 
 LEAST_SHARE = 1e-3  # of the branch in an answer: for less it is not asked
-
-
-class Attention(Enum):
-    """How references are mixed."""
-
-    LEARNED = auto()  # for each high texel
-    WHOLE_PARTS = auto()  # one learned weight for all texels of a part
-    STARTING = auto()  # as projection would
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +58,8 @@ class TexsrConfig:
     """Turns and mirror images of a tile, of eight, whose answers are averaged on the way; training
     asks about a tile as it is."""
     single_width: int = field(default=0, metadata=ADDED_LATER)
-    """Channels of the single-image branch of the largest scale, which speaks where no photo does;
-    0: there is none, and what the first trunk proposes stands there."""
+    """Channels of the single-image branch, one a scale, which speaks where no photo does; 0: there
+    is none, and what the first trunk proposes stands there."""
     single_blocks: int = field(default=0, metadata=ADDED_LATER)
     """Its residual blocks."""
     single_turns: int = field(default=1, metadata=ADDED_LATER)
@@ -113,12 +103,11 @@ class Texsr(nn.Module):
         )
         self.prior = _blocks(width, config.prior_blocks)
         self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
-        self.look = _Look(config)
+        self.look = Look(width, config.reference_width)
         self.fusion = _blocks(width, config.fusion_blocks)
-        self.single = nn.ModuleDict()
-        if config.single_width:
-            size = {"width": config.single_width, "blocks": config.single_blocks}
-            self.single[str(max(config.scales))] = SingleBranch(max(config.scales), **size)
+        size = {"width": config.single_width, "blocks": config.single_blocks}
+        branched = config.scales if config.single_width else ()
+        self.single = nn.ModuleDict({str(one): SingleBranch(one, **size) for one in branched})
 
     def forward(
         self,
@@ -180,17 +169,16 @@ class Texsr(nn.Module):
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
     ) -> Float32[Tensor, "b 3 H W"] | None:
-        """Super-resolve tiles by the single-image branch; None: none is of this scale.
+        """Super-resolve tiles by the single-image branch; None: there is none.
 
         Args:
             low: sRGB-encoded, [0, 1].
             base: its faithful enlargement, by one of the config's scales.
         """
-        scale = str(base.shape[2] // low.shape[2])
-        if scale not in self.single:
+        if not self.single:
             return None
         turns = 1 if self.training else self.config.single_turns
-        return base + self.single[scale](low, base, turns)
+        return base + self.single[str(base.shape[2] // low.shape[2])](low, base, turns)
 
     def _branch_added(
         self, low: Tensor, base: Tensor, alone: Tensor, attention: Tensor
@@ -228,94 +216,3 @@ def _blocks(width: int, count: int) -> nn.Sequential:
         assert isinstance(block, ResidualBlock)
         silence(block.second.bias)
     return blocks
-
-
-class _Seen(NamedTuple):
-    mixture: Float32[Tensor, "b 3 H W"]
-    steady: Float32[Tensor, "b 3 H W"]  # the same by the attention that a network starts with
-    leaning: Float32[Tensor, "b 1 H W"]  # [0, 1], share of that attention that goes to photos
-    features: list[Float32[Tensor, "b c h w"]]  # of each turn
-    attention: Float32[Tensor, "b k H W"]
-
-
-class _Look(nn.Module):
-    """Looks at every reference beside the proposal, and mixes them texel by texel."""
-
-    def __init__(self, config: TexsrConfig) -> None:
-        super().__init__()
-        kept = config.reference_width
-        self.cues = nn.Conv2d(NUM_CUES, kept, 1)
-        self.place = nn.Conv2d(config.width, 2 * kept, 1)  # gain and offset for this place
-        self.second = nn.Conv2d(kept, kept, 3, padding=1)
-        self.consensus = nn.Conv2d(kept, kept, 1)
-        self.gathered = nn.Conv2d(kept, config.width, 1, bias=False)  # silence says nothing
-        silence(self.place.weight, self.place.bias)
-
-    def forward(
-        self,
-        features: list[Tensor],
-        alone: Tensor,
-        aligned: Aligned,
-        port: Port,
-        mode: Attention,
-        turns: Turns,
-    ) -> _Seen:
-        logits = logits_of(aligned, port.scale)  # b k H W
-        start = shares_of(logits)
-        looks = self._first(features, alone, aligned, port, turns)
-        pooled = turns.each(functional.avg_pool2d(start, port.scale))
-        looks = [self._second(*pair) for pair in zip(looks, pooled, strict=True)]
-        learned = turns.mean([_logits_told(look, port) for look in looks])
-        if mode is Attention.WHOLE_PARTS:
-            learned = functional.avg_pool2d(learned, port.scale)
-            learned = functional.interpolate(learned, scale_factor=float(port.scale))
-        elif mode is Attention.STARTING:
-            learned = torch.zeros_like(learned)
-        attention = shares_of(logits + learned)  # b k H W
-        mixture, steady = (
-            alone * (1.0 - shares.sum(1, keepdim=True)) + mixed(aligned, shares)
-            for shares in (attention, start)
-        )
-        share = turns.each(functional.avg_pool2d(attention, port.scale))
-        gathered = [self.gathered(_gather(*pair)) for pair in zip(looks, share, strict=True)]
-        return _Seen(mixture, steady, start.sum(1, keepdim=True), gathered, attention)
-
-    def _first(
-        self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: Port, turns: Turns
-    ) -> list[Float32[Tensor, "b k c h w"]]:
-        """Features of each reference: its departure from the proposal, adapted to the place."""
-        places = [self.place(one).chunk(2, dim=1) for one in features]
-        looks: list[list[Tensor]] = [[] for _ in features]
-        for index in range(aligned.detail.shape[1]):  # high texels of all at once are large
-            seen = aligned.weight[:, index : index + 1] > 0
-            departures = turns.each((aligned.detail[:, index] - alone) * seen)
-            cues = turns.each(aligned.cues[:, index])
-            for found, (gain, offset), added, told in zip(
-                looks, places, departures, cues, strict=True
-            ):
-                look = port.reference(port.fold(added)) + self.cues(told)
-                found.append(functional.relu(look * (1.0 + gain) + offset))
-        return [torch.stack(found, dim=1) for found in looks]
-
-    def _second(
-        self, look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
-    ) -> Float32[Tensor, "b k c h w"]:
-        """Features of each reference that know of the others."""
-        agreed = _gather(look, share)
-        look = self.second(look.flatten(0, 1)).unflatten(0, look.shape[:2])
-        return functional.relu(look + self.consensus(agreed)[:, None])
-
-
-def _logits_told(look: Float32[Tensor, "b k c h w"], port: Port) -> Float32[Tensor, "b k H W"]:
-    """What to add to the logarithms of the weights that attention starts from."""
-    told = port.unfold(port.logit(look.flatten(0, 1)))
-    return told.unflatten(0, look.shape[:2])[:, :, 0]
-
-
-def _gather(
-    look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
-) -> Float32[Tensor, "b c h w"]:
-    total = look[:, 0] * share[:, :1]
-    for index in range(1, look.shape[1]):  # one product of all, summed, takes ten times as long
-        total = torch.addcmul(total, look[:, index], share[:, index : index + 1])
-    return total

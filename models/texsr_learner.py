@@ -79,9 +79,10 @@ class TexsrLearner:
             assert self.teacher is not None
             lesson = ask(self.teacher, batch.low, batch.aligned.base)
             return Learnt({LESSON: unlearnt(self.network, lesson)}, None)
-        single = self._single(batch, scale)
-        if single and self._branch_alone():
-            return Learnt(single, None)
+        taught = self._taught(batch, scale)
+        branch = self._of_branch(batch, taught)
+        if branch and self._branch_alone():
+            return Learnt(branch, None)
         with self._mixed(batch.low):
             out = self.network(batch.low, batch.aligned, scale)
         high, alone = out.high.float(), out.alone.float()
@@ -93,10 +94,9 @@ class TexsrLearner:
             "l1": relative_l1(high, *answer, yardstick),
             "alone": relative_l1(alone, *answer, enlarged),
             "doubt": doubt_loss(out.error.float(), high, *answer),
-            **single,
+            **branch,
         }
-        taught = self._taught(batch, scale)
-        if taught is not None:
+        if taught is not None and (batch.teacher is not None or not batch.num_references):
             losses["teacher"] = relative_l1(high, taught, batch.covered, yardstick)
         if self.settings.reciprocal_weight and batch.num_references:
             with self._mixed(batch.low):
@@ -113,8 +113,8 @@ class TexsrLearner:
         learning = {n for n, p in self.network.named_parameters() if p.requires_grad}
         return all(name.startswith("single.") for name in learning)
 
-    def _single(self, batch: Batch, scale: int) -> dict[str, Tensor]:
-        """Give the losses of the single-image branch; none where it has none of this scale."""
+    def _of_branch(self, batch: Batch, taught: Tensor | None) -> dict[str, Tensor]:
+        """Give the losses of the single-image branch; none where there is no branch."""
         with self._mixed(batch.low):
             found = self.network.single_answer(batch.low, batch.aligned.base)
         if found is None:
@@ -123,17 +123,16 @@ class TexsrLearner:
         with torch.no_grad():
             enlarged = tile_l1(batch.aligned.base, batch.truth, covered)
         losses = {"branch": relative_l1(answer, batch.truth, covered, enlarged)}
-        if self.teacher is not None and self.teacher.scale == scale:
-            with torch.no_grad():
-                taught = self.teacher(batch.low)
+        if taught is not None:
             losses["branch_teacher"] = relative_l1(answer, taught, covered, enlarged)
         return losses
 
     def _taught(self, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"] | None:
-        """Give the teacher's answer where there are no references; None: there is none."""
+        """Give the teacher's answer, if anything learns from it here; None: there is none."""
         if batch.teacher is not None or self.teacher is None:
             return batch.teacher
-        if self.teacher.scale != scale or batch.num_references:
+        of_use = self.network.single or not batch.num_references
+        if self.teacher.scale != scale or not of_use:
             return None
         with torch.no_grad():
             return self.teacher(batch.low).clamp(0.0, 1.0)

@@ -16,8 +16,9 @@ from texsr.models.doubt import confidence_of, limited
 from texsr.models.matched import Known, Matched, know, match_photos
 from texsr.models.projection import Projection
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
+from texsr.models.reference_attention import Attention
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
-from texsr.models.texsr import Answered, Attention, Outcome, Texsr
+from texsr.models.texsr import Answered, Outcome, Texsr
 
 BEYOND = 2  # times the largest native scale: what photos hold there is mixed as the network decided
 ABLATIONS = {"attention": Attention.STARTING, "parts": Attention.WHOLE_PARTS}

@@ -7,7 +7,7 @@ import torch
 
 from texsr.models.alignment import without_references
 from texsr.models.port import Port
-from texsr.models.scales import coarser_port, grown, hold_all_but
+from texsr.models.scales import coarser_port, grown, hold_all_of
 from texsr.models.texsr import Texsr, TexsrConfig
 
 WIDTH, KEPT = 8, 6
@@ -71,11 +71,18 @@ def test_scales_are_added_and_nothing_else_changes():
     torch.testing.assert_close(ours.high, theirs.high, rtol=0, atol=0)
 
 
-def test_only_the_ports_of_some_scales_learn():
-    network = Texsr(TexsrConfig(scales=(2, 4), width=WIDTH, prior_blocks=1, fusion_blocks=1))
-    hold_all_but(network, (2,))
-    learning = {name for name, one in network.named_parameters() if one.requires_grad}
-    assert learning == {name for name, _ in network.named_parameters() if "ports.2." in name}
+def test_only_what_is_added_learns():
+    network = Texsr(CONFIG)
+    more = grown(network, replace(CONFIG, scales=(2, 4), single_width=WIDTH, single_blocks=1))
+    hold_all_of(network, more)
+    learning = {name for name, one in more.named_parameters() if one.requires_grad}
+    known = network.state_dict()
+    assert learning == {name for name, _ in more.named_parameters() if name not in known}
+    assert {name.rpartition(".")[0] for name in learning} >= {
+        "ports.2.entry",
+        "single.2.entry",
+        "single.4.entry",
+    }
 
 
 def test_an_added_branch_starts_as_the_first_trunk_and_can_learn_more():

@@ -13,8 +13,9 @@ from texsr.models.doubt import MOST_ERROR, limited
 from texsr.models.ensemble import turned, turned_back
 from texsr.models.learner import TrainingSettings
 from texsr.models.projection import Projection
+from texsr.models.reference_attention import Attention
 from texsr.models.resample import reduce
-from texsr.models.texsr import Attention, Texsr, TexsrConfig
+from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_learner import TexsrLearner
 from texsr.models.texsr_upscaler import TexsrUpscaler, distinct
 from texsr.models.training import Trainer, one_cycle

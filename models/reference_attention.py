@@ -1,0 +1,126 @@
+"""Part-based attention of the default network: what each reference says, mixed texel by texel."""
+
+from enum import Enum, auto
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor, nn
+from torch.nn import functional
+
+from texsr.models.alignment import NUM_CUES, Aligned
+from texsr.models.ensemble import Turns
+from texsr.models.fusion import logits_of, mixed, shares_of
+from texsr.models.port import Port, silence
+
+
+class Attention(Enum):
+    """How references are mixed."""
+
+    LEARNED = auto()  # for each high texel
+    WHOLE_PARTS = auto()  # one learned weight for all texels of a part
+    STARTING = auto()  # as projection would
+
+
+class Seen(NamedTuple):
+    """What the references say of tiles."""
+
+    mixture: Float32[Tensor, "b 3 H W"]
+    steady: Float32[Tensor, "b 3 H W"]  # the same by the attention that a network starts with
+    leaning: Float32[Tensor, "b 1 H W"]  # [0, 1], share of that attention that goes to photos
+    features: list[Float32[Tensor, "b c h w"]]  # of each turn
+    attention: Float32[Tensor, "b k H W"]
+
+
+@final
+class Look(nn.Module):
+    """Looks at every reference beside the proposal, and mixes them texel by texel."""
+
+    def __init__(self, width: int, kept: int) -> None:
+        """Take the channels of the trunks, and those kept of each reference."""
+        super().__init__()
+        self.cues = nn.Conv2d(NUM_CUES, kept, 1)
+        self.place = nn.Conv2d(width, 2 * kept, 1)  # gain and offset for this place
+        self.second = nn.Conv2d(kept, kept, 3, padding=1)
+        self.consensus = nn.Conv2d(kept, kept, 1)
+        self.gathered = nn.Conv2d(kept, width, 1, bias=False)  # silence says nothing
+        silence(self.place.weight, self.place.bias)
+
+    def forward(
+        self,
+        features: list[Tensor],
+        alone: Tensor,
+        aligned: Aligned,
+        port: Port,
+        mode: Attention,
+        turns: Turns,
+    ) -> Seen:
+        """Mix what the references say.
+
+        Args:
+            features: b c h w of the proposal, of each turn.
+            alone: b 3 H W, the proposal.
+            aligned: the references; at least one.
+            port: of the scale.
+            mode: how they are mixed.
+            turns: of the tile.
+        """
+        logits = logits_of(aligned, port.scale)  # b k H W
+        start = shares_of(logits)
+        looks = self._first(features, alone, aligned, port, turns)
+        pooled = turns.each(functional.avg_pool2d(start, port.scale))
+        looks = [self._second(*pair) for pair in zip(looks, pooled, strict=True)]
+        learned = turns.mean([_logits_told(look, port) for look in looks])
+        if mode is Attention.WHOLE_PARTS:
+            learned = functional.avg_pool2d(learned, port.scale)
+            learned = functional.interpolate(learned, scale_factor=float(port.scale))
+        elif mode is Attention.STARTING:
+            learned = torch.zeros_like(learned)
+        attention = shares_of(logits + learned)  # b k H W
+        mixture, steady = (
+            alone * (1.0 - shares.sum(1, keepdim=True)) + mixed(aligned, shares)
+            for shares in (attention, start)
+        )
+        share = turns.each(functional.avg_pool2d(attention, port.scale))
+        gathered = [self.gathered(_gather(*pair)) for pair in zip(looks, share, strict=True)]
+        return Seen(mixture, steady, start.sum(1, keepdim=True), gathered, attention)
+
+    def _first(
+        self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: Port, turns: Turns
+    ) -> list[Float32[Tensor, "b k c h w"]]:
+        """Features of each reference: its departure from the proposal, adapted to the place."""
+        places = [self.place(one).chunk(2, dim=1) for one in features]
+        looks: list[list[Tensor]] = [[] for _ in features]
+        for index in range(aligned.detail.shape[1]):  # high texels of all at once are large
+            seen = aligned.weight[:, index : index + 1] > 0
+            departures = turns.each((aligned.detail[:, index] - alone) * seen)
+            cues = turns.each(aligned.cues[:, index])
+            for found, (gain, offset), added, told in zip(
+                looks, places, departures, cues, strict=True
+            ):
+                look = port.reference(port.fold(added)) + self.cues(told)
+                found.append(functional.relu(look * (1.0 + gain) + offset))
+        return [torch.stack(found, dim=1) for found in looks]
+
+    def _second(
+        self, look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
+    ) -> Float32[Tensor, "b k c h w"]:
+        """Features of each reference that know of the others."""
+        agreed = _gather(look, share)
+        look = self.second(look.flatten(0, 1)).unflatten(0, look.shape[:2])
+        return functional.relu(look + self.consensus(agreed)[:, None])
+
+
+def _logits_told(look: Float32[Tensor, "b k c h w"], port: Port) -> Float32[Tensor, "b k H W"]:
+    """What to add to the logarithms of the weights that attention starts from."""
+    told = port.unfold(port.logit(look.flatten(0, 1)))
+    return told.unflatten(0, look.shape[:2])[:, :, 0]
+
+
+def _gather(
+    look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
+) -> Float32[Tensor, "b c h w"]:
+    total = look[:, 0] * share[:, :1]
+    for index in range(1, look.shape[1]):  # one product of all, summed, takes ten times as long
+        total = torch.addcmul(total, look[:, index], share[:, index : index + 1])
+    return total
