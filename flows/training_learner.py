@@ -64,12 +64,20 @@ def make_trainer(job: TrainJob, ground: "Ground", device: str) -> Trainer:
     Raises:
         SettingsError: a file cannot be used, or options do not fit the network.
     """
-    learning = replace(job.recipe.learning, bf16=device.startswith("cuda"))
+    learning = replace(job.recipe.learning, bf16=has_units_for_bf16(device))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(job.recipe.seed)
         network = _make_network(ground)
         learner = _make_learner(network, job.material, learning, device, ground)
         return Trainer(learner, device, _make_judge(network, job.material, job.recipe, device))
+
+
+def has_units_for_bf16(device: str) -> bool:
+    """Tell whether a device has units that multiply matrices of bf16: GPUs, and CPUs with AMX."""
+    if device.startswith("cuda"):
+        return True
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older ones do not say
+    return bool(able.get("amx_bf16", False))
 
 
 def _make_network(ground: "Ground") -> nn.Module:

@@ -1,7 +1,7 @@
 """The fine bands of what photos add, each weighed: up where lenses blur, down where noise is."""
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor
 
 from texsr.models.smoothing import blur
@@ -11,8 +11,8 @@ NUM_BANDS = len(BAND_SIGMAS)
 
 
 def balanced(
-    departure: Float32[Tensor, "b 3 H W"], gains: Float32[Tensor, "b n H W"]
-) -> Float32[Tensor, "b 3 H W"]:
+    departure: Float[Tensor, "b 3 H W"], gains: Float[Tensor, "b n H W"]
+) -> Float[Tensor, "b 3 H W"]:
     """Give what to add to a departure so that its fine bands count 1 + gain, finest first."""
     departure = departure.contiguous()  # planes are blurred, not pixels
     added = torch.zeros_like(departure)

@@ -3,7 +3,7 @@
 from typing import final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +21,7 @@ class ResidualBlock(nn.Module):
             for conv, start in zip((self.first, self.second), starts, strict=True):
                 conv.weight.mul_(start)
 
-    def forward(self, x: Float32[Tensor, "b c h w"]) -> Float32[Tensor, "b c h w"]:
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return x + self.second(functional.relu(self.first(x)))
 
 

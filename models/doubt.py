@@ -1,7 +1,7 @@
 """The error to expect at a texel: by what is known of it without any weights."""
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,8 +15,8 @@ MOST_ERROR = 14 / 255  # that is ever expected of a network
 
 
 def anticipated_error(
-    high: Float32[Tensor, "b 3 H W"], aligned: Aligned, scale: int
-) -> Float32[Tensor, "b 1 H W"]:
+    high: Float[Tensor, "b 3 H W"], aligned: Aligned, scale: int
+) -> Float[Tensor, "b 1 H W"]:
     """Anticipate the mean absolute error of colour, > 0.
 
     Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
@@ -29,7 +29,7 @@ def anticipated_error(
     return contrast * share
 
 
-def limited(error: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:
+def limited(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
     """Bend the expected error of a network towards a limit: e / (1 + e / limit).
 
     The head learns on photos that are worse than most, and expects too much where it expects most.
@@ -38,12 +38,12 @@ def limited(error: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:
     return error / (1.0 + error / MOST_ERROR)
 
 
-def confidence_of(error: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:
+def confidence_of(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
     """Turn the expected error into (0, 1]."""
     return 1.0 / (1.0 + error * CONFIDENCE_SLOPE)
 
 
-def _looks(aligned: Aligned, scale: int) -> Float32[Tensor, "b 1 H W"]:
+def _looks(aligned: Aligned, scale: int) -> Float[Tensor, "b 1 H W"]:
     """How much the photos look at a texel: photo px on it, summed over the views."""
     if not aligned.detail.shape[1]:
         return torch.zeros_like(aligned.base[:, :1])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor
 
 ALL_TURNS = 8  # four quarter turns, each as it is and mirrored
@@ -25,11 +25,11 @@ class Turns:
             raise ValueError(f"turns: found {count}; expected 1 to {ALL_TURNS}")
         self.count = count
 
-    def each(self, plane: Float32[Tensor, "... h w"]) -> list[Tensor]:
+    def each(self, plane: Float[Tensor, "... h w"]) -> list[Tensor]:
         """Give a plane in every turn."""
         return [turned(plane, index) for index in range(self.count)]
 
-    def mean(self, planes: Sequence[Tensor]) -> Float32[Tensor, "... h w"]:
+    def mean(self, planes: Sequence[Tensor]) -> Float[Tensor, "... h w"]:
         """Turn answers back, and average them.
 
         Args:
@@ -41,7 +41,7 @@ class Turns:
         return total / self.count if self.count > 1 else total
 
 
-def turned(plane: Float32[Tensor, "... h w"], index: int) -> Float32[Tensor, "... p q"]:
+def turned(plane: Float[Tensor, "... h w"], index: int) -> Float[Tensor, "... p q"]:
     """Give one of the eight: turned by quarters, and mirrored from the fifth on."""
     if index == 0:
         return plane
@@ -49,7 +49,7 @@ def turned(plane: Float32[Tensor, "... h w"], index: int) -> Float32[Tensor, "..
     return (plane.flip(-1) if index >= 4 else plane).contiguous()
 
 
-def turned_back(plane: Float32[Tensor, "... p q"], index: int) -> Float32[Tensor, "... h w"]:
+def turned_back(plane: Float[Tensor, "... p q"], index: int) -> Float[Tensor, "... h w"]:
     """Undo `turned`."""
     plane = plane.flip(-1) if index >= 4 else plane
     return torch.rot90(plane, -(index % 4), (-2, -1))

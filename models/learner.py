@@ -40,7 +40,7 @@ class TrainingSettings:
     clip: float = 50.0
     """Largest norm of the gradient."""
     bf16: bool = False
-    """Mixed precision, on CUDA."""
+    """Mixed precision, where the device has units for it (GPUs, CPUs with AMX)."""
 
 
 class Made(NamedTuple):

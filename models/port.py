@@ -3,7 +3,7 @@
 from typing import final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,7 +35,7 @@ class Port(nn.Module):
         for head in silent:
             silence(head.weight, head.bias)
 
-    def enter(self, low: Tensor, base: Tensor) -> Float32[Tensor, "b c h w"]:
+    def enter(self, low: Tensor, base: Tensor) -> Float[Tensor, "b c h w"]:
         """Take in the low texels, and what their faithful enlargement adds to them."""
         return self.entry(entering(low, base, self.scale))
 
@@ -47,29 +47,29 @@ class Port(nn.Module):
         """Channels to high texels."""
         return functional.pixel_shuffle(low, self.scale)
 
-    def propose(self, features: Tensor) -> Float32[Tensor, "b 3 H W"]:
+    def propose(self, features: Tensor) -> Float[Tensor, "b 3 H W"]:
         """Detail by the atlas alone."""
         return self.unfold(self.proposal(features))
 
-    def weigh(self, departure: Tensor) -> Float32[Tensor, "b c h w"]:
+    def weigh(self, departure: Tensor) -> Float[Tensor, "b c h w"]:
         """Features of how the mixture departs from the proposal."""
         return self.mixed(self.fold(departure))
 
-    def correct(self, features: Tensor) -> Float32[Tensor, "b 3 H W"]:
+    def correct(self, features: Tensor) -> Float[Tensor, "b 3 H W"]:
         """The last residual."""
         return self.unfold(self.correction(features))
 
-    def caution(self, features: Tensor) -> Float32[Tensor, "b 1 H W"]:
+    def caution(self, features: Tensor) -> Float[Tensor, "b 1 H W"]:
         """How far to keep to weights-free attention where it leans on photos; half at the start."""
         return torch.sigmoid(self.unfold(self.steady(features)))
 
-    def gains(self, features: Tensor) -> Float32[Tensor, "b n H W"]:
+    def gains(self, features: Tensor) -> Float[Tensor, "b n H W"]:
         """What each fine band of a departure is multiplied by, less 1."""
         return self.unfold(self.bands(features))
 
     def doubt(
-        self, features: Tensor, anticipated: Float32[Tensor, "b 1 H W"]
-    ) -> Float32[Tensor, "b 1 H W"]:
+        self, features: Tensor, anticipated: Float[Tensor, "b 1 H W"]
+    ) -> Float[Tensor, "b 1 H W"]:
         """Expected absolute error: the anticipated one, times what the features make of it."""
         told = self.fold(torch.log(anticipated)) * 0.2
         heeded = functional.relu(self.heed(torch.cat([features, told], dim=1)))
@@ -78,8 +78,8 @@ class Port(nn.Module):
 
 
 def entering(
-    low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], scale: int
-) -> Float32[Tensor, "b p h w"]:
+    low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"], scale: int
+) -> Float[Tensor, "b p h w"]:
     """Give low texels, and what their faithful enlargement adds to them, as channels."""
     added = functional.pixel_unshuffle(base, scale) - low.repeat_interleave(scale**2, dim=1)
     return torch.cat([low - 0.5, added], dim=1)

@@ -4,7 +4,7 @@ from enum import Enum, auto
 from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,11 +25,11 @@ class Attention(Enum):
 class Seen(NamedTuple):
     """What the references say of tiles."""
 
-    mixture: Float32[Tensor, "b 3 H W"]
-    steady: Float32[Tensor, "b 3 H W"]  # the same by the attention that a network starts with
-    leaning: Float32[Tensor, "b 1 H W"]  # [0, 1], share of that attention that goes to photos
-    features: list[Float32[Tensor, "b c h w"]]  # of each turn
-    attention: Float32[Tensor, "b k H W"]
+    mixture: Float[Tensor, "b 3 H W"]
+    steady: Float[Tensor, "b 3 H W"]  # the same by the attention that a network starts with
+    leaning: Float[Tensor, "b 1 H W"]  # [0, 1], share of that attention that goes to photos
+    features: list[Float[Tensor, "b c h w"]]  # of each turn
+    attention: Float[Tensor, "b k H W"]
 
 
 @final
@@ -87,7 +87,7 @@ class Look(nn.Module):
 
     def _first(
         self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: Port, turns: Turns
-    ) -> list[Float32[Tensor, "b k c h w"]]:
+    ) -> list[Float[Tensor, "b k c h w"]]:
         """Features of each reference: its departure from the proposal, adapted to the place."""
         places = [self.place(one).chunk(2, dim=1) for one in features]
         looks: list[list[Tensor]] = [[] for _ in features]
@@ -103,23 +103,23 @@ class Look(nn.Module):
         return [torch.stack(found, dim=1) for found in looks]
 
     def _second(
-        self, look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
-    ) -> Float32[Tensor, "b k c h w"]:
+        self, look: Float[Tensor, "b k c h w"], share: Float[Tensor, "b k h w"]
+    ) -> Float[Tensor, "b k c h w"]:
         """Features of each reference that know of the others."""
         agreed = _gather(look, share)
         look = self.second(look.flatten(0, 1)).unflatten(0, look.shape[:2])
         return functional.relu(look + self.consensus(agreed)[:, None])
 
 
-def _logits_told(look: Float32[Tensor, "b k c h w"], port: Port) -> Float32[Tensor, "b k H W"]:
+def _logits_told(look: Float[Tensor, "b k c h w"], port: Port) -> Float[Tensor, "b k H W"]:
     """What to add to the logarithms of the weights that attention starts from."""
     told = port.unfold(port.logit(look.flatten(0, 1)))
     return told.unflatten(0, look.shape[:2])[:, :, 0]
 
 
 def _gather(
-    look: Float32[Tensor, "b k c h w"], share: Float32[Tensor, "b k h w"]
-) -> Float32[Tensor, "b c h w"]:
+    look: Float[Tensor, "b k c h w"], share: Float[Tensor, "b k h w"]
+) -> Float[Tensor, "b c h w"]:
     total = look[:, 0] * share[:, :1]
     for index in range(1, look.shape[1]):  # one product of all, summed, takes ten times as long
         total = torch.addcmul(total, look[:, index], share[:, index : index + 1])

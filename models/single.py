@@ -8,7 +8,7 @@ speaks, the two are averaged: they err differently, and their mean is better tha
 from typing import final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,8 +33,8 @@ class SingleBranch(nn.Module):
         silence(self.proposal.weight, self.proposal.bias)
 
     def forward(
-        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], turns: int = 1
-    ) -> Float32[Tensor, "b 3 H W"]:
+        self, low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"], turns: int = 1
+    ) -> Float[Tensor, "b 3 H W"]:
         """Propose what to add to the base.
 
         Args:
@@ -47,12 +47,13 @@ class SingleBranch(nn.Module):
         return asked.mean([self._once(*pair) for pair in pairs])
 
     def _once(self, low: Tensor, base: Tensor) -> Tensor:
-        entered = self.entry(entering(low, base, self.scale))
+        with torch.autocast(low.device.type, enabled=False):  # bf16 has no room for fine detail
+            entered = self.entry(entering(low, base, self.scale))
         told = self.proposal(self.trunk(entered) + entered)
-        return functional.pixel_shuffle(told, self.scale)
+        return functional.pixel_shuffle(told.float(), self.scale)
 
 
-def share_of_branch(backed: Float32[Tensor, "b 1 H W"]) -> Float32[Tensor, "b 1 H W"]:
+def share_of_branch(backed: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
     """Give the share of the branch in an answer: `SHARE` where no photo speaks, 0 where some do.
 
     Args:

@@ -3,14 +3,14 @@
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 MATRIX_LIMIT = 384  # planes larger than this are blurred tap by tap
 
 
-def blur(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n c h w"]:
+def blur(plane: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h w"]:
     """Blur by a Gaussian cut off at three sigma; the border is repeated."""
     if max(plane.shape[2:]) > MATRIX_LIMIT:
         return _summed(_summed(plane, sigma, 2), sigma, 3)
@@ -22,7 +22,7 @@ def blur(plane: Float32[Tensor, "n c h w"], sigma: float) -> Float32[Tensor, "n 
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # it is kept, and may be asked for again where gradients are wanted
-def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
+def _blur_matrix(size: int, sigma: float) -> Float[Tensor, "n n"]:
     taps = _taps(sigma)
     reach = len(taps) // 2
     matrix = torch.zeros(size, size)
@@ -33,14 +33,14 @@ def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
     return matrix
 
 
-def _taps(sigma: float) -> Float32[Tensor, " t"]:
+def _taps(sigma: float) -> Float[Tensor, " t"]:
     reach = max(1, round(3 * sigma))
     offset = torch.arange(-reach, reach + 1, dtype=torch.float32)
     taps = torch.exp(-offset * offset / (2 * sigma * sigma))
     return taps / taps.sum()
 
 
-def _summed(plane: Float32[Tensor, "n c h w"], sigma: float, dim: int) -> Tensor:
+def _summed(plane: Float[Tensor, "n c h w"], sigma: float, dim: int) -> Tensor:
     """Blur along one axis by adding up shifted planes: convolutions of single channels are slow."""
     taps = _taps(sigma).tolist()
     reach, size = len(taps) // 2, plane.shape[dim]

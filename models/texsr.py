@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from texsr.models.alignment import Aligned
@@ -69,13 +69,13 @@ class TexsrConfig:
 class Outcome(NamedTuple):
     """What the network answers; `high` before it is made consistent with the low atlas."""
 
-    high: Float32[Tensor, "b 3 H W"]
-    alone: Float32[Tensor, "b 3 H W"]  # what the first trunk proposed without any reference
-    error: Float32[Tensor, "b 1 H W"]  # expected absolute error of `high`, > 0
-    attention: Float32[Tensor, "b k H W"]  # [0, 1], of each reference; the rest went to none
+    high: Float[Tensor, "b 3 H W"]
+    alone: Float[Tensor, "b 3 H W"]  # what the first trunk proposed without any reference
+    error: Float[Tensor, "b 1 H W"]  # expected absolute error of `high`, > 0
+    attention: Float[Tensor, "b k H W"]  # [0, 1], of each reference; the rest went to none
 
     @property
-    def backed(self) -> Float32[Tensor, "b 1 H W"]:
+    def backed(self) -> Float[Tensor, "b 1 H W"]:
         """[0, 1], share of the attention that went to photos."""
         return self.attention.sum(1, keepdim=True)
 
@@ -84,7 +84,7 @@ class Answered(NamedTuple):
     """What the network answers, and what it has seen when it does."""
 
     outcome: Outcome
-    features: Float32[Tensor, "b c h w"]  # of tiles as they are, what the last correction is of
+    features: Float[Tensor, "b c h w"]  # of tiles as they are, what the last correction is of
 
 
 @final
@@ -111,7 +111,7 @@ class Texsr(nn.Module):
 
     def forward(
         self,
-        low: Float32[Tensor, "b 3 h w"],
+        low: Float[Tensor, "b 3 h w"],
         aligned: Aligned,
         scale: int,
         attention: Attention = Attention.LEARNED,
@@ -128,7 +128,7 @@ class Texsr(nn.Module):
 
     def answered(
         self,
-        low: Float32[Tensor, "b 3 h w"],
+        low: Float[Tensor, "b 3 h w"],
         aligned: Aligned,
         scale: int,
         attention: Attention = Attention.LEARNED,
@@ -167,8 +167,8 @@ class Texsr(nn.Module):
         return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
 
     def single_answer(
-        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
-    ) -> Float32[Tensor, "b 3 H W"] | None:
+        self, low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"]
+    ) -> Float[Tensor, "b 3 H W"] | None:
         """Super-resolve tiles by the single-image branch; None: there is none.
 
         Args:
@@ -191,8 +191,8 @@ class Texsr(nn.Module):
         return 0.0 if answer is None else share * (answer - base - alone)
 
     def halfway(
-        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
-    ) -> Float32[Tensor, "b c h w"]:
+        self, low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"]
+    ) -> Float[Tensor, "b c h w"]:
         """Give features by which images of the size of `low` can be compared.
 
         They are those in the middle of the first trunk: no longer colours, not yet detail.

@@ -43,6 +43,8 @@ def draw_artwork(rng: np.random.Generator, *, side_px: int) -> Float32[np.ndarra
         _screen,
         _frames,
         _frames,
+        _rules,
+        _rules,
         _stripes,
         _net,
     )
@@ -185,6 +187,24 @@ def _stripes(pen: Any, rng: np.random.Generator, side: int, largest: float, colo
     for number in range(int(rng.integers(2, 12))):
         line = [(float(a), float(b)) for a, b in spots + number * beside]
         pen.line(line, fill=colour, width=width, joint="curve")
+
+
+def _rules(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
+    """A few long rules side by side, unlike in width, distance and shade, as borders have them."""
+    across, at = int(rng.integers(2)), float(rng.uniform(0, side))
+    slant = float(rng.normal(0.0, 0.06)) * side * (rng.random() < 0.7)
+    for _ in range(int(rng.integers(2, 6))):
+        gap, width = _pitch(rng)
+        ends = np.array([[0.0, at], [side, at + slant]])[:, :: 1 - 2 * across]
+        shade = _shaded(colour, rng) if rng.random() < 0.5 else colour
+        pen.line([(float(x), float(y)) for x, y in ends], fill=shade, width=width)
+        at += gap * float(rng.uniform(0.5, 1.0)) + width / 2
+
+
+def _shaded(colour: Colour, rng: np.random.Generator) -> Colour:
+    """Give a colour a little lighter or darker."""
+    red, green, blue = (int(np.clip(part + rng.normal(0, 40), 0, 255)) for part in colour)
+    return red, green, blue
 
 
 def _net(pen: Any, rng: np.random.Generator, side: int, largest: float, colour: Colour) -> None:
