@@ -185,7 +185,7 @@ class Texsr(nn.Module):
     ) -> Tensor | float:
         """Give what leads from the first trunk's proposal to the branch's where no photo speaks."""
         share = share_of_branch(attention.sum(1, keepdim=True))
-        if not self.single or float(share.max()) < LEAST_SHARE:
+        if not self.single or float(share.detach().max()) < LEAST_SHARE:
             return 0.0
         answer = self.single_answer(low, base)
         return 0.0 if answer is None else share * (answer - base - alone)
