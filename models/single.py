@@ -8,7 +8,7 @@ speaks, the two are averaged: they err differently, and their mean is better tha
 from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,7 +33,7 @@ class SingleBranch(nn.Module):
         silence(self.proposal.weight, self.proposal.bias)
 
     def forward(
-        self, low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"], turns: int = 1
+        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], turns: int = 1
     ) -> Float[Tensor, "b 3 H W"]:
         """Propose what to add to the base.
 

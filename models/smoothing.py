@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,7 +22,7 @@ def blur(plane: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h 
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # it is kept, and may be asked for again where gradients are wanted
-def _blur_matrix(size: int, sigma: float) -> Float[Tensor, "n n"]:
+def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
     taps = _taps(sigma)
     reach = len(taps) // 2
     matrix = torch.zeros(size, size)
@@ -33,7 +33,7 @@ def _blur_matrix(size: int, sigma: float) -> Float[Tensor, "n n"]:
     return matrix
 
 
-def _taps(sigma: float) -> Float[Tensor, " t"]:
+def _taps(sigma: float) -> Float32[Tensor, " t"]:
     reach = max(1, round(3 * sigma))
     offset = torch.arange(-reach, reach + 1, dtype=torch.float32)
     taps = torch.exp(-offset * offset / (2 * sigma * sigma))

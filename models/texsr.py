@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from texsr.models.alignment import Aligned
@@ -111,7 +111,7 @@ class Texsr(nn.Module):
 
     def forward(
         self,
-        low: Float[Tensor, "b 3 h w"],
+        low: Float32[Tensor, "b 3 h w"],
         aligned: Aligned,
         scale: int,
         attention: Attention = Attention.LEARNED,
@@ -128,7 +128,7 @@ class Texsr(nn.Module):
 
     def answered(
         self,
-        low: Float[Tensor, "b 3 h w"],
+        low: Float32[Tensor, "b 3 h w"],
         aligned: Aligned,
         scale: int,
         attention: Attention = Attention.LEARNED,
@@ -167,7 +167,7 @@ class Texsr(nn.Module):
         return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
 
     def single_answer(
-        self, low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"]
+        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
     ) -> Float[Tensor, "b 3 H W"] | None:
         """Super-resolve tiles by the single-image branch; None: there is none.
 
@@ -191,7 +191,7 @@ class Texsr(nn.Module):
         return 0.0 if answer is None else share * (answer - base - alone)
 
     def halfway(
-        self, low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"]
+        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
     ) -> Float[Tensor, "b c h w"]:
         """Give features by which images of the size of `low` can be compared.
 
