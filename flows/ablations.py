@@ -1,13 +1,14 @@
-"""What a model does with fewer photos and without some of its parts."""
+"""What a model does with fewer photos, with crops of them, and without some of its parts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, final, runtime_checkable
 
 from jaxtyping import Float32
 from torch import Tensor
 
 from texsr.flows.methods import Sharpening
+from texsr.flows.settings import ReferenceForm
 from texsr.pipeline.stages.superresolve import UpscaledTile, Upscaler
 
 REFERENCE_COUNTS = (1, 2, 4, 8)
@@ -68,22 +69,37 @@ def ablations(method: Sharpening) -> list[Sharpening]:
 
     An upscaler that takes no references, or has no parts to leave out, has fewer variants.
     """
-    upscaler, name, device = method.upscaler, method.name, method.device
+    upscaler = method.upscaler
     made: list[Sharpening] = []
     if upscaler.max_references != 0:
-        free = Unlimited(inner=upscaler)
-        made = [
-            Sharpening(
-                name=f"{name}, K = {count}" if count else f"{name}, no references",
-                upscaler=free,
-                device=device,
-                references=count,
-            )
-            for count in (0, *REFERENCE_COUNTS)
-        ]
+        made = _with_counts(replace(method, upscaler=Unlimited(inner=upscaler)))
     if isinstance(upscaler, Ablatable):
         made += [
-            Sharpening(name=f"{name}, {words}", upscaler=upscaler.ablated(part), device=device)
+            replace(method, name=f"{method.name}, {words}", upscaler=upscaler.ablated(part))
             for part, words in PARTS.items()
         ]
     return made
+
+
+def picture_ablations(method: Sharpening) -> list[Sharpening]:
+    """Give a method without the references of a picture, and with the first 1, 2, 4 and 8.
+
+    An upscaler that does not search takes none of them, and has no variants.
+    """
+    return _with_counts(method) if method.searches else []
+
+
+def with_crops(method: Sharpening) -> list[Sharpening]:
+    """Give a method that is shown crops of a capture's photos; one that searches none, nothing."""
+    if not method.searches:
+        return []
+    return [replace(method, name=f"{method.name}, cropped", references_as=ReferenceForm.CROPPED)]
+
+
+def _with_counts(method: Sharpening) -> list[Sharpening]:
+    name = method.name
+    names = [f"{name}, no references", *(f"{name}, K = {count}" for count in REFERENCE_COUNTS)]
+    return [
+        replace(method, name=one, references=count)
+        for one, count in zip(names, (0, *REFERENCE_COUNTS), strict=True)
+    ]

@@ -28,7 +28,7 @@ def evaluate(
     ] = None,
     pairs: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Instead: a RefSR test set, as CUFED5's; at x4."),
+        typer.Option(metavar="FOLDER", help="Instead: a RefSR test set, as CUFED5's, at x4."),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -49,6 +49,12 @@ def evaluate(
     ] = False,
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also without photos, with few, and without parts.")
+    ] = False,
+    cropped: Annotated[
+        bool,
+        typer.Option(
+            "--cropped", help="Also with crops of the photos, for models that search by themselves."
+        ),
     ] = False,
     held_out: Annotated[
         list[str] | None,
@@ -78,7 +84,9 @@ def evaluate(
 
         texsr evaluate trial --smfanet x4.safetensors --held-out 003.jpg --json | jq .rows
 
-        texsr evaluate --pairs CUFED5/test --smfanet x4.safetensors
+        texsr evaluate trial --model fast --model masa --cropped
+
+        texsr evaluate --pairs CUFED5/test --smfanet x4.safetensors --ablations
     """
     with answering(as_json=json) as answer:
         from texsr.flows.evaluation_settings import EvaluationSettings
@@ -90,6 +98,7 @@ def evaluate(
             spandrel=tuple(spandrel or ()),
             allow_pickle=allow_pickle,
             ablations=ablations,
+            cropped=cropped,
             held_out=tuple(held_out or ()),
             lpips=lpips,
             device=device,

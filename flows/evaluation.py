@@ -88,7 +88,10 @@ def evaluate_pairs(
     pictures: Path | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Measure every method, without references, on the pictures of a RefSR test set.
+    """Measure every method on the pictures of a RefSR test set.
+
+    Models that find by themselves where a photo shows what are given the references; nothing says
+    how these lie. Others have no use for them.
 
     Args:
         folder: as `read_refsr_folder` knows them.
@@ -99,20 +102,21 @@ def evaluate_pairs(
     Raises:
         TexsrError: an option is wrong or does not apply, or the folder holds no scene.
     """
-    for option, given in (("--ablations", settings.ablations), ("--held-out", settings.held_out)):
+    for option, given, why in (
+        ("--held-out", settings.held_out, "pictures have no cameras to show an answer from"),
+        ("--cropped", settings.cropped, "references of pictures are never warped"),
+    ):
         if given:
             raise SettingsError(
                 option,
                 found=f"{option} with --pairs",
-                expected="captures: pictures without cameras have no photos to do without",
+                expected=f"captures: {why}",
                 remedy="leave it out",
             )
     readers: dict[str, Reader] = {
         scene.name: partial(read_pair, scene) for scene in read_refsr_folder(folder)
     }
-    found = _Bench(settings, pictures, progress).evaluate(readers)
-    note = "Pictures without cameras: our own models work without references here."
-    return Evaluation(device=found.device, rows=found.rows, notes=(note, *found.notes))
+    return _Bench(settings, pictures, progress, of_pictures=True).evaluate(readers)
 
 
 @final
@@ -120,15 +124,25 @@ class _Bench:
     """Everything that is the same for all subjects."""
 
     def __init__(
-        self, settings: EvaluationSettings, pictures: Path | None, progress: Progress
+        self,
+        settings: EvaluationSettings,
+        pictures: Path | None,
+        progress: Progress,
+        *,
+        of_pictures: bool = False,
     ) -> None:
         self.device = choose_device(settings.device)
-        self.methods = methods_of(settings, self.device)
+        self.methods = methods_of(settings, self.device, pictures=of_pictures)
         self.pictures, self.progress = pictures, progress
         self.looks: Looks | None
         self.looks, about_looks = find_looks(settings.lpips, self.device)
         self.held_out = settings.held_out
-        self.notes = [about_looks, *(_about_parts(self.methods) if settings.ablations else ())]
+        self.notes = [about_looks]
+        if of_pictures:
+            self.notes.append(_about_references(self.methods))
+        else:
+            self.notes += _about_parts(self.methods) if settings.ablations else ()
+            self.notes += _about_crops(self.methods) if settings.cropped else ()
 
     def evaluate(self, readers: Mapping[str, Reader]) -> Evaluation:
         """Work through the subjects; what goes wrong with one is told in its rows."""
@@ -187,6 +201,21 @@ def _about_parts(methods: list[Method]) -> Iterator[str]:
                 yield f"{method.name} by itself takes {limit} references for a cell of the surface."
             if not isinstance(method.upscaler, Ablatable):
                 yield f"{method.name} has no parts that can be left out."
+
+
+def _about_crops(methods: list[Method]) -> Iterator[str]:
+    """Say which models were not shown crops."""
+    for method in methods:
+        if isinstance(method, Sharpening) and method.references is None and not method.searches:
+            yield f"{method.name} searches no photos: it has no row with crops."
+
+
+def _about_references(methods: list[Method]) -> str:
+    """Say which models were given the references of pictures."""
+    ours = [one for one in methods if isinstance(one, Sharpening) and one.references is None]
+    searching = [one.name for one in ours if one.searches]
+    given_to = ", ".join(searching) or "none of these"
+    return f"References that nothing aligns were given to {given_to}."
 
 
 def _told(where: str, error: Exception) -> str:

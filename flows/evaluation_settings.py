@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from texsr.flows.ablations import ablations
+from texsr.flows.ablations import ablations, picture_ablations, with_crops
 from texsr.flows.methods import Bicubic, Method, Sharpening, SingleImage
 from texsr.flows.sharpen import build_upscaler
 from texsr.flows.single_image import read_any_network, read_smfanet_file
@@ -26,6 +26,8 @@ class EvaluationSettings:
     """Let spandrel read files that can run code."""
     ablations: bool = False
     """Each of `models` also with fewer references and without its parts."""
+    cropped: bool = False
+    """Each of `models` that searches photos also with crops of them instead of warped ones."""
     held_out: tuple[str, ...] = ()
     """Photos that no method may use and that every result is compared with."""
     lpips: Path | None = None
@@ -34,8 +36,15 @@ class EvaluationSettings:
     """`auto`, `cpu` or `cuda`."""
 
 
-def methods_of(settings: EvaluationSettings, device: str) -> list[Method]:
+def methods_of(
+    settings: EvaluationSettings, device: str, *, pictures: bool = False
+) -> list[Method]:
     """Build every method: bicubic first, then networks from files, then ours.
+
+    Args:
+        settings: which ones.
+        device: where they work.
+        pictures: they are for pictures with references that nothing aligns, not for captures.
 
     Raises:
         SettingsError: a model or file cannot be used, or two methods have one name.
@@ -52,8 +61,10 @@ def methods_of(settings: EvaluationSettings, device: str) -> list[Method]:
     baseline = [BASELINE] if BASELINE not in asked else []
     for name, method in (_sharpenings(baseline, device) | asked).items():
         methods.append(method)
-        if settings.ablations and name in asked:
-            methods += ablations(method)
+        if name in asked:
+            methods += with_crops(method) if settings.cropped else ()
+            made = picture_ablations if pictures else ablations
+            methods += made(method) if settings.ablations else ()
     _check_names([method.name for method in methods])
     return methods
 

@@ -11,13 +11,13 @@ from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.pictures import enlarge_picture
 from texsr.flows.progress import Progress
 from texsr.flows.scene import Scene
-from texsr.flows.settings import RunSettings
+from texsr.flows.settings import ReferenceForm, RunSettings
 from texsr.flows.single_image import Network, enlarge
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.resample import resize
-from texsr.pipeline.stages.superresolve import Upscaler
+from texsr.pipeline.stages.superresolve import MatchesPhotos, Upscaler
 
 Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 
@@ -30,6 +30,7 @@ class Subject:
     low: Stored
     scale: int
     capture: Capture | None  # whose only atlas `low` is; None: a picture without a surface
+    photos: tuple[Stored, ...] = ()  # that show what a picture shows; nothing aligns them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,12 +102,19 @@ class SingleImage:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharpening:
-    """An upscaler of ours: with photos where the subject has some, else alone."""
+    """An upscaler of ours: with photos where it can use those of the subject, else alone."""
 
     name: str
     upscaler: Upscaler
     device: str
-    references: int | None = None  # None: as many as the upscaler wants
+    references: int | None = None  # None: as many as the upscaler wants, or as a picture has
+    references_as: ReferenceForm = ReferenceForm.WARPED  # of captures; a picture's are not aligned
+
+    @property
+    def searches(self) -> bool:
+        """Whether the upscaler finds by itself where a photo shows what."""
+        upscaler = self.upscaler
+        return isinstance(upscaler, MatchesPhotos) and upscaler.matches_photos
 
     def __call__(self, subject: Subject, work_dir: Path, progress: Progress) -> Enlarged:
         """Sharpen as `texsr run` does.
@@ -115,13 +123,24 @@ class Sharpening:
             SettingsError: the upscaler does not go as far as this scale.
         """
         if subject.capture is None:
-            low = subject.low[..., :3]
-            return Enlarged(high=enlarge_picture(low, self.upscaler, subject.scale, self.device))
-        settings = RunSettings(scale=subject.scale, references=self.references, device=self.device)
+            return Enlarged(high=self._picture(subject))
+        settings = RunSettings(
+            scale=subject.scale,
+            references=self.references,
+            references_as=self.references_as,
+            device=self.device,
+        )
         scene = Scene(subject.capture, settings, progress)
         job = AtlasJob(scene, 0, self.upscaler, subject.scale, work_dir)
         high, origin, _ = job.run(self.device)
         return Enlarged(high=high, confidence=origin[..., 1])
+
+    def _picture(self, subject: Subject) -> Stored:
+        """Enlarge as `texsr enlarge` does, with the first photos where it searches them."""
+        count = len(subject.photos) if self.references is None else self.references
+        photos = [to_float(one) for one in subject.photos[:count]] if self.searches else []
+        low, scale = subject.low[..., :3], subject.scale
+        return enlarge_picture(low, self.upscaler, scale, self.device, photos=photos)
 
 
 def pillow_bicubic(

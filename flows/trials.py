@@ -12,7 +12,7 @@ from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.formats.images import read_image
 from texsr.pipeline.formats.photo_sets import Wanted
-from texsr.pipeline.formats.refsr_folders import read_rgb
+from texsr.pipeline.formats.refsr_folders import read_refsr_scene
 from texsr.pipeline.refsr import RefsrScene
 from texsr.pipeline.stages.load import LoadSettings, load_capture
 
@@ -87,16 +87,21 @@ def read_trial(name: str, root: Path, held_out: tuple[str, ...] = ()) -> Trial:
 def read_pair(scene: RefsrScene) -> Trial:
     """Read a picture, crop it to multiples of 4 and reduce it by 4, as the field does.
 
+    Its references are read with it, and kept as they are.
+
     Raises:
-        CaptureError: it cannot be read.
+        CaptureError: one cannot be read, or a reference is the truth itself.
     """
-    truth = read_rgb(scene.truth)
+    pictures = read_refsr_scene(scene)
+    truth = pictures.truth
     if truth.dtype != np.uint8:
         truth = to_integer(to_float(truth), np.dtype(np.uint8))
     height, width = (side // PAIR_SCALE for side in truth.shape[:2])
     truth = np.ascontiguousarray(truth[: height * PAIR_SCALE, : width * PAIR_SCALE])
     low = pillow_bicubic(truth, height=height, width=width)
-    subject = Subject(name=scene.name, low=low, scale=PAIR_SCALE, capture=None)
+    subject = Subject(
+        name=scene.name, low=low, scale=PAIR_SCALE, capture=None, photos=pictures.references
+    )
     return Trial(subject=subject, truth=truth, mask=None)
 
 

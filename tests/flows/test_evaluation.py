@@ -191,7 +191,7 @@ def test_parts_are_left_out_of_upscalers_that_can_and_counts_may_exceed_what_the
     ]
 
 
-def test_pairs_are_measured_without_references(scenes, smfanet):
+def test_pairs_are_measured_as_the_field_does(scenes, smfanet):
     facts = answer("--pairs", scenes, *PLAIN, "--smfanet", smfanet)
     found = figures(facts)
     assert [name for name, _ in found][::3] == ["001", "002"]
@@ -203,11 +203,44 @@ def test_pairs_are_measured_without_references(scenes, smfanet):
     assert bicubic["crop_0"]["psnr_y"] == expected.psnr_y
     assert bicubic["inside"] is bicubic["seam_error"] is None
     assert found["001", "projection"]["crop_0"]["psnr_y"] > expected.psnr_y
-    assert facts["notes"][0].startswith("Pictures without cameras")
+    assert "References that nothing aligns were given to none of these." in facts["notes"]
     said = call("--pairs", scenes).stdout
     assert "## Mean of 2" in said
     assert "## PSNR-Y, crop 0 of each" in said
     assert "seam error" not in said
+
+
+@pytest.fixture
+def printed(tmp_path, rng) -> Path:
+    """A picture of fine print, and two others of which one shows the same, elsewhere."""
+    root = tmp_path / "printed"
+    root.mkdir()
+    print_, other = (
+        np.kron(rng.integers(0, 2, (60, 60)), np.ones((2, 2), int)).astype(np.uint8) * 200
+        for _ in range(2)
+    )
+    for number, shown in enumerate((print_[:64, :64], other, print_)):
+        Image.fromarray(shown).convert("RGB").save(root / f"001_{number}.png")
+    return root
+
+
+def test_references_of_pairs_go_to_models_that_search_them(printed):
+    facts = answer("--pairs", printed, "--model", "fast", "--ablations")
+    psnr = {name: one["crop_0"]["psnr_y"] for (_, name), one in figures(facts).items()}
+    counted = [f"fast, K = {count}" for count in (1, 2, 4, 8)]
+    assert list(psnr) == ["bicubic", "projection", "fast", "fast, no references", *counted]
+    assert psnr["fast"] == psnr["fast, K = 2"] == psnr["fast, K = 8"]
+    assert psnr["fast, K = 1"] == pytest.approx(psnr["fast, no references"], abs=0.1)
+    assert psnr["fast"] > psnr["fast, K = 1"] + 1.0
+    assert "References that nothing aligns were given to fast." in facts["notes"]
+
+
+def test_models_that_search_are_also_shown_crops(trial):
+    facts = answer(trial, "--model", "fast", "--cropped")
+    psnr = {name: one["inside"]["psnr_y"] for (_, name), one in figures(facts).items()}
+    assert list(psnr) == ["bicubic", "projection", "fast", "fast, cropped"]
+    assert psnr["bicubic"] < psnr["fast, cropped"] < psnr["fast"]
+    assert "projection searches no photos: it has no row with crops." in facts["notes"]
 
 
 def test_the_published_figures_of_a_known_scene(shared):
@@ -228,7 +261,7 @@ def test_options_that_make_no_sense_are_bad_usage(trial, scenes, tmp_path):
     for words, text in {
         (): "found nothing to evaluate on",
         (trial, "--pairs", scenes): "found captures and --pairs",
-        ("--pairs", scenes, "--ablations"): "found --ablations with --pairs",
+        ("--pairs", scenes, "--cropped"): "found --cropped with --pairs",
         ("--pairs", scenes, "--held-out", "x"): "found --held-out with --pairs",
         (trial, "--model", "nonesuch"): "found 'nonesuch'",
         (trial, "--smfanet", tmp_path / "none"): "--smfanet: found no file",
