@@ -21,6 +21,7 @@ from texsr.models.learner import Judge, Learner, TrainingSettings
 from texsr.models.lessons import fits
 from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.picture_learner import PictureLearner
+from texsr.models.precision import has_units_for_bf16
 from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr
 from texsr.models.scales import grown, hold_all_of
@@ -70,14 +71,6 @@ def make_trainer(job: TrainJob, ground: "Ground", device: str) -> Trainer:
         network = _make_network(ground)
         learner = _make_learner(network, job.material, learning, device, ground)
         return Trainer(learner, device, _make_judge(network, job.material, job.recipe, device))
-
-
-def has_units_for_bf16(device: str) -> bool:
-    """Tell whether a device has units that multiply matrices of bf16: GPUs, and CPUs with AMX."""
-    if device.startswith("cuda"):
-        return True
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # older ones do not say
-    return bool(able.get("amx_bf16", False))
 
 
 def _make_network(ground: "Ground") -> nn.Module:

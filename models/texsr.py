@@ -32,6 +32,7 @@ from texsr.models.configuration import ADDED_LATER
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
 from texsr.models.port import Port, silence
+from texsr.models.precision import in_bf16
 from texsr.models.reference_attention import Attention, Look
 from texsr.models.single import SingleBranch, share_of_branch
 
@@ -132,14 +133,26 @@ class Texsr(nn.Module):
         aligned: Aligned,
         scale: int,
         attention: Attention = Attention.LEARNED,
+        *,
+        trunks_in_bf16: bool = False,
     ) -> Answered:
-        """Super-resolve tiles, and give the features behind the answer. Arguments as of a call."""
+        """Super-resolve tiles, and give the features behind the answer.
+
+        Args:
+            low: as of a call, like those that follow.
+            aligned: see there.
+            scale: see there.
+            attention: see there.
+            trunks_in_bf16: of the trunks that see the atlas alone. What compares photos stays as it
+                is: rounding there would tell their order.
+        """
         port = self.ports[str(scale)]
         assert isinstance(port, Port)
         turns = Turns(1 if self.training else self.config.turns)
         entered = zip(turns.each(low), turns.each(aligned.base), strict=True)
         features = [port.enter(one, base) for one, base in entered]
-        features = [self.prior(one) + one for one in features]
+        with in_bf16(low.device, trunks_in_bf16):
+            features = [self.prior(one) + one for one in features]
         alone = turns.mean([port.propose(one) for one in features])
         features = [self.context(one) for one in features]
         looked = (features, alone, aligned, port, attention, turns)
@@ -159,7 +172,8 @@ class Texsr(nn.Module):
             backed = seen.attention.sum(1, keepdim=True)
             detail = detail + backed * balanced(detail - alone, gains)
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
-        detail = detail + self._branch_added(low, aligned.base, alone, shares)
+        with in_bf16(low.device, trunks_in_bf16):
+            detail = detail + self._branch_added(low, aligned.base, alone, shares)
         high = aligned.base + detail
         anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
         told = zip(fused, anticipated, strict=True)

@@ -14,6 +14,7 @@ from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of, limited
 from texsr.models.matched import Known, Matched, know, match_photos
+from texsr.models.precision import has_units_for_bf16, in_bf16
 from texsr.models.projection import Projection
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.reference_attention import Attention
@@ -169,14 +170,18 @@ class TexsrUpscaler:
         return None if coarse is None else _carried(coarse, aligned)
 
     def _native(self, low: Tensor, aligned: Aligned, scale: int) -> Answered | None:
-        """Ask at a native scale, on CUDA in half precision first."""
-        if low.is_cuda:
-            with torch.autocast("cuda", torch.bfloat16):
-                found = self.network.answered(low, aligned, scale, self.options.attention)
+        """Ask at a native scale; first in half precision where the device has units for it.
+
+        On a GPU that is the whole network, on a CPU the trunks that see the atlas alone.
+        """
+        asked = low, aligned, scale, self.options.attention
+        if has_units_for_bf16(low.device.type):
+            with in_bf16(low.device, low.is_cuda):
+                found = self.network.answered(*asked, trunks_in_bf16=True)
             outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
                 return Answered(outcome, found.features.float())
-        found = self.network.answered(low, aligned, scale, self.options.attention)
+        found = self.network.answered(*asked)
         return found if _finite(found.outcome) else None
 
 

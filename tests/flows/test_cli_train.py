@@ -14,7 +14,6 @@ from tests.training_jobs import (
 )
 from texsr.flows.cli_train import train as train_command
 from texsr.flows.training_bars import TrainingBars
-from texsr.flows.training_learner import has_units_for_bf16
 from texsr.flows.training_outcome import TrainOutcome
 from texsr.flows.training_run import train
 from texsr.models.architectures import build_network
@@ -109,14 +108,6 @@ def test_mixed_precision_on_a_cpu_that_has_units_for_it_learns_the_same(job, tmp
     theirs = train(replace(job, out=tmp_path / "half"))
     assert theirs.losses["l1"] != ours.losses["l1"]
     assert theirs.losses["l1"] == pytest.approx(ours.losses["l1"], rel=0.05)
-
-
-def test_which_devices_have_units_for_bf16(monkeypatch):
-    assert has_units_for_bf16("cuda:0")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
-    assert not has_units_for_bf16("cpu")
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not has_units_for_bf16("cpu")
 
 
 def test_checkpoints_can_be_built_again(job):
