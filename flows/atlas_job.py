@@ -23,7 +23,7 @@ from texsr.pipeline.record import AtlasRecord
 from texsr.pipeline.resample import resize_part
 from texsr.pipeline.seams import find_seams
 from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
-from texsr.pipeline.stages.plan import tile_size_tx
+from texsr.pipeline.stages.plan import on_grid, tile_size_tx
 from texsr.pipeline.stages.rasterize import on_charts
 from texsr.pipeline.stages.select import Selection, select
 from texsr.pipeline.stages.superresolve import (
@@ -160,7 +160,8 @@ class AtlasJob:
         )
         if self.cropped and settings.tile_size_tx is None:
             size = min(size, CROPPED_TILE_TX)
-        return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=upscaler.overlap_tx))
+        size, overlap = on_grid(size), upscaler.overlap_tx
+        return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=overlap))
 
     def _tiles(self, source: TileSource, new: NewAtlas, device: str) -> None:
         """Work through the tiles, as many at a time as there are cores (two at most)."""

@@ -29,7 +29,10 @@ def enlarge(
     head: options.Head = None,
     device: options.Device = "auto",
     tile_size: Annotated[
-        int, typer.Option("--tile-size", metavar="PX", help="Side of a tile of PICTURE.")
+        int,
+        typer.Option(
+            "--tile-size", metavar="PX", help="Side of a tile of PICTURE, up to a multiple of 8."
+        ),
     ] = 128,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     json: options.Json = False,

@@ -36,7 +36,10 @@ References = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TileSize = Annotated[
-    int | None, typer.Option("--tile-size", metavar="TX", help="Side of a tile in low texels.")
+    int | None,
+    typer.Option(
+        "--tile-size", metavar="TX", help="Side of a tile in low texels, up to a multiple of 8."
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="For models that draw at random.")]
 Exclude = Annotated[

@@ -13,6 +13,7 @@ from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.reduction import resized
 from texsr.pipeline.references import Cropped
 from texsr.pipeline.resample import resize
+from texsr.pipeline.stages.plan import on_grid
 from texsr.pipeline.stages.superresolve import (
     Upscaler,
     check_matches_photos,
@@ -47,7 +48,7 @@ def enlarge_picture(
         scale: of the result, from 1.5 to what the upscaler does.
         device: where it works.
         photos: sRGB-encoded, [0, 1], of any sizes, that show what the picture shows.
-        tile_tx: side of a tile in low texels, without what is around it.
+        tile_tx: side of a tile in low texels, without what is around it; up to a multiple of 8.
         progress: told stage, done and total.
 
     Raises:
@@ -62,7 +63,8 @@ def enlarge_picture(
     color = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
     color = color.expand(3, -1, -1)
     high = np.empty((*plane.shape, num_color), low.dtype)
-    tiles = list(plan_tiles(*low.shape[:2], size_tx=tile_tx, overlap_tx=upscaler.overlap_tx))
+    size = on_grid(tile_tx)
+    tiles = list(plan_tiles(*low.shape[:2], size_tx=size, overlap_tx=upscaler.overlap_tx))
     for number, tile in enumerate(tiles):
         progress("superresolve", number, len(tiles))
         part = color[(slice(None), *tile.padded.slices)].contiguous()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from texsr.models.configuration import configure
 from texsr.models.head_learner import HeadLearner
 from texsr.models.implicit_head import HeadConfig, ImplicitHead
 from texsr.models.learner import Judge, Learner, TrainingSettings
-from texsr.models.lessons import fits
+from texsr.models.lessons import fits, pupils
 from texsr.models.networks import ARCHITECTURES, named_by
 from texsr.models.picture_learner import PictureLearner
 from texsr.models.precision import has_units_for_bf16
@@ -178,15 +179,26 @@ def _check_lessons(network: Texsr, learning: TrainingSettings, teacher: "Smfanet
             expected="--teacher FILE, whose blocks are to be learnt",
             remedy="give the weights of SMFANet+, or leave --lessons out",
         )
-    if not fits(network, teacher) or config.scales != (teacher.scale,):
-        blocks, width = len(teacher.feats), teacher.to_feat.out_channels
-        scales = " and ".join(f"x{scale}" for scale in config.scales)
-        raise SettingsError(
-            "--lessons",
-            found=f"a trunk of {config.prior_blocks} blocks, {config.width} wide, for {scales}",
-            expected=f"{blocks} blocks, {width} wide, for x{teacher.scale}, as the teacher is",
-            remedy="use --preset fast with that one scale, or leave --lessons out",
-        )
+    if config.scales != (teacher.scale,):
+        raise _unteachable(f"a network for {_scales(config)}", teacher)
+    for pupil in pupils(network, teacher.scale):
+        if not fits(pupil, teacher):
+            found = f"a trunk of {len(pupil.blocks)} blocks, {pupil.entry.out_channels} wide"
+            raise _unteachable(found, teacher)
+
+
+def _scales(config: TexsrConfig) -> str:
+    return " and ".join(f"x{scale}" for scale in config.scales)
+
+
+def _unteachable(found: str, teacher: "Smfanet") -> SettingsError:
+    blocks, width = len(teacher.feats), teacher.to_feat.out_channels
+    return SettingsError(
+        "--lessons",
+        found=found,
+        expected=f"{blocks} blocks, {width} wide, for x{teacher.scale}, as the teacher is",
+        remedy="use --preset fast with that one scale, or leave --lessons out",
+    )
 
 
 def _make_judge(
@@ -224,7 +236,8 @@ def read_teacher(path: Path, config: TexsrConfig, device: str) -> "Smfanet":
     """
     from texsr.models.smfanet import read_smfanet
 
-    teacher: Smfanet = _read_weights("--teacher", path, read_smfanet, "weights of SMFANet+")
+    read = partial(read_smfanet, local=True)  # our tiles are cut anyhow
+    teacher: Smfanet = _read_weights("--teacher", path, read, "weights of SMFANet+")
     if teacher.scale not in config.scales:
         raise SettingsError(
             "--teacher",

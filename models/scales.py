@@ -12,9 +12,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from texsr.models.blocks import ResidualBlock
 from texsr.models.port import Port
-from texsr.models.single import SingleBranch
 from texsr.models.texsr import Texsr, TexsrConfig
 
 HALF = 2
@@ -26,8 +24,7 @@ def grown(network: Texsr, config: TexsrConfig) -> Texsr:
     """Give a copy with the ports and the branch of a configuration that has more of them.
 
     What the network has stays as it is. A port it lacks starts as a coarser one of the port of
-    twice its scale, or anew where there is none; a single-image branch starts as the first trunk,
-    widened, or anew where that has another number of blocks or is the wider one.
+    twice its scale, or anew where there is none; a single-image branch starts anew.
     """
     wider = Texsr(replace(config, scales=tuple(sorted(config.scales))))
     known = {k: v for k, v in network.state_dict().items() if k in wider.state_dict()}
@@ -37,43 +34,7 @@ def grown(network: Texsr, config: TexsrConfig) -> Texsr:
             finer = network.ports[str(HALF * scale)]
             assert isinstance(finer, Port)
             wider.ports[str(scale)] = coarser_port(finer)
-    for scale, branch in wider.single.items():
-        assert isinstance(branch, SingleBranch)
-        if scale not in network.single and _widens(config):
-            widen(branch, wider)
     return wider
-
-
-def _widens(config: TexsrConfig) -> bool:
-    same = config.single_blocks == config.prior_blocks
-    return same and config.single_width >= config.width
-
-
-@torch.no_grad()
-def widen(branch: SingleBranch, network: Texsr) -> None:
-    """Let a branch propose what a network's first trunk does; its further channels have no say yet.
-
-    They listen from the start, so that they learn (Chen, Goodfellow, Shlens, "Net2Net: Accelerating
-    Learning via Knowledge Transfer", ICLR 2016, of networks grown without forgetting).
-    """
-    port = network.ports[str(branch.scale)]
-    assert isinstance(port, Port)
-    _copy_into(branch.entry, port.entry)
-    for made, block in zip(branch.trunk, network.prior, strict=True):
-        assert isinstance(made, ResidualBlock)
-        assert isinstance(block, ResidualBlock)
-        _copy_into(made.first, block.first)
-        _copy_into(made.second, block.second)
-    _copy_into(branch.proposal, port.proposal)
-
-
-def _copy_into(wide: nn.Conv2d, narrow: nn.Conv2d) -> None:
-    """Set the first channels to those of a narrower convolution; others do not feed into them."""
-    given, taken = narrow.out_channels, narrow.in_channels
-    wide.weight[:given, :taken] = narrow.weight
-    wide.weight[:given, taken:] = 0.0
-    if wide.bias is not None and narrow.bias is not None:
-        wide.bias[:given] = narrow.bias
 
 
 def hold_all_of(known: Texsr, network: Texsr) -> None:

@@ -12,6 +12,8 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
+from texsr.models.modulation import CELL_TX, drawn_out, in_whole_cells, variance_around
+
 NORM_EPS = 1e-12
 POOLED = 8  # px on one pooled cell of the self-modulation
 
@@ -20,11 +22,22 @@ POOLED = 8  # px on one pooled cell of the self-modulation
 class Smfanet(nn.Module):
     """The network; RGB in [0, 1] in and out, without mean subtraction."""
 
-    def __init__(self, scale: int, *, width: int = 48, num_blocks: int = 12) -> None:
+    def __init__(
+        self, scale: int, *, width: int = 48, num_blocks: int = 12, local: bool = False
+    ) -> None:
+        """Take its size.
+
+        Args:
+            scale: high pixels along a low one.
+            width: channels.
+            num_blocks: in a row.
+            local: modulate as our own blocks do (`texsr.models.modulation`), so that an answer does
+                not depend on how an image is cut: what lessons are taken from. False: as published.
+        """
         super().__init__()
-        self.scale = scale
+        self.scale, self.local = scale, local
         self.to_feat = nn.Conv2d(3, width, 3, padding=1)
-        self.feats = nn.Sequential(*(_Block(width) for _ in range(num_blocks)))
+        self.feats = nn.Sequential(*(_Block(width, local) for _ in range(num_blocks)))
         self.to_img = nn.Sequential(
             nn.Conv2d(width, 3 * scale * scale, 3, padding=1), nn.PixelShuffle(scale)
         )
@@ -35,15 +48,21 @@ class Smfanet(nn.Module):
         return self.to_img(self.feats(shallow) + shallow)
 
     def inner(self, low: Float32[Tensor, "b 3 h w"]) -> list[Float32[Tensor, "b c h w"]]:
-        """Give what each block is given, and what the last one gives."""
+        """Give what each half of a block is given, and what the last one gives."""
         given = [self.to_feat(low)]
         for block in self.feats:
-            given.append(block(given[-1]))
+            assert isinstance(block, _Block)
+            given.append(block.modulated(given[-1]))
+            given.append(block.mixed(given[-1]))
         return given
 
 
-def read_smfanet(path: Path) -> Smfanet:
+def read_smfanet(path: Path, *, local: bool = False) -> Smfanet:
     """Read public weights, x2 or x4 by what the file holds.
+
+    Args:
+        path: safetensors.
+        local: see `Smfanet`.
 
     Raises:
         RuntimeError: keys or shapes are not this network's.
@@ -52,7 +71,7 @@ def read_smfanet(path: Path) -> Smfanet:
 
     weights = load_file(path)
     last = weights["to_img.0.weight"]
-    network = Smfanet(round((last.shape[0] / 3) ** 0.5), width=last.shape[1])
+    network = Smfanet(round((last.shape[0] / 3) ** 0.5), width=last.shape[1], local=local)
     network.load_state_dict(weights, strict=True)
     return network.eval()
 
@@ -82,21 +101,27 @@ def _normalised(x: Tensor) -> Tensor:
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, local: bool) -> None:
         super().__init__()
-        self.smfa = _SelfModulation(width)
+        self.smfa = _SelfModulation(width, local)
         self.pcfn = _PartialConvolution(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.smfa(_normalised(x)) + x
+        return self.mixed(self.modulated(x))
+
+    def modulated(self, x: Tensor) -> Tensor:
+        return self.smfa(_normalised(x)) + x
+
+    def mixed(self, x: Tensor) -> Tensor:
         return self.pcfn(_normalised(x)) + x
 
 
 class _SelfModulation(nn.Module):
     """Pooled context and local detail, added."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, local: bool) -> None:
         super().__init__()
+        self.local = local
         self.linear_0 = nn.Conv2d(width, 2 * width, 1)
         self.linear_1 = nn.Conv2d(width, width, 1)
         self.linear_2 = nn.Conv2d(width, width, 1)
@@ -106,15 +131,25 @@ class _SelfModulation(nn.Module):
         self.belt = nn.Parameter(torch.zeros(1, width, 1, 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        height, width = features.shape[2:]
-        local, x = self.linear_0(features).chunk(2, dim=1)
+        near, x = self.linear_0(features).chunk(2, dim=1)
+        gates = self._local_gates(x) if self.local else self._gates(x)
+        return self.linear_2(x * gates + self.lde(near))
+
+    def _gates(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
         pooled = functional.adaptive_max_pool2d(x, (height // POOLED, width // POOLED))
-        spread = torch.var(x, dim=(2, 3), keepdim=True)
-        context = functional.gelu(
-            self.linear_1(self.dw_conv(pooled) * self.alpha + spread * self.belt)
-        )
-        context = x * functional.interpolate(context, size=(height, width), mode="nearest")
-        return self.linear_2(context + self.lde(local))
+        told = self._told(pooled, torch.var(x, dim=(2, 3), keepdim=True))
+        return functional.interpolate(told, size=(height, width), mode="nearest")
+
+    def _local_gates(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        x = in_whole_cells(x)
+        told = self._told(functional.max_pool2d(x, CELL_TX), variance_around(x))
+        return drawn_out(told)[:, :, :height, :width]
+
+    def _told(self, pooled: Tensor, spread: Tensor) -> Tensor:
+        told = self.dw_conv(pooled) * self.alpha + spread * self.belt
+        return functional.gelu(self.linear_1(told))
 
 
 class _LocalDetail(nn.Module):

@@ -192,7 +192,7 @@ class Texsr(nn.Module):
         if not self.single:
             return None
         turns = 1 if self.training else self.config.single_turns
-        return base + self.single[str(base.shape[2] // low.shape[2])](low, base, turns)
+        return self.single[str(base.shape[2] // low.shape[2])](low, turns)
 
     def _branch_added(
         self, low: Tensor, base: Tensor, alone: Tensor, attention: Tensor

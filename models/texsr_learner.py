@@ -21,7 +21,7 @@ from texsr.models.alignment import Aligned
 from texsr.models.batches import Batch
 from texsr.models.fusion import fuse
 from texsr.models.learner import Learnt, Made, TrainingSettings
-from texsr.models.lessons import ask, settle_ends, unlearnt
+from texsr.models.lessons import ask, pupils, settle_ends, unlearnt
 from texsr.models.losses import doubt_loss, relative_l1, tile_l1
 from texsr.models.smfanet import Smfanet
 from texsr.models.smoothing import blur
@@ -69,8 +69,9 @@ class TexsrLearner:
         if not self.settings.lessons or step != self.settings.lessons:
             return False
         assert self.teacher is not None
-        tiles = batch.low, batch.aligned.base
-        settle_ends(self.network, ask(self.teacher, *tiles), *tiles)
+        lesson = ask(self.teacher, batch.low, batch.aligned.base)
+        for pupil in pupils(self.network, self.teacher.scale):
+            settle_ends(pupil, lesson)
         return True
 
     def learn(self, step: int, batch: Batch, scale: int) -> Learnt:
@@ -78,7 +79,9 @@ class TexsrLearner:
         if step < self.settings.lessons:
             assert self.teacher is not None
             lesson = ask(self.teacher, batch.low, batch.aligned.base)
-            return Learnt({LESSON: unlearnt(self.network, lesson)}, None)
+            with self._mixed(batch.low):
+                left = [unlearnt(one, lesson) for one in pupils(self.network, scale)]
+            return Learnt({LESSON: torch.stack(left).mean()}, None)
         taught = self._taught(batch, scale)
         branch = self._of_branch(batch, taught)
         if branch and self._branch_alone():

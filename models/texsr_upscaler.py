@@ -94,7 +94,7 @@ class TexsrUpscaler:
         config = self.network.config
         looked_at = min(num_references, config.max_references)
         of_turns = config.turns * (40 + 16 * looked_at)
-        return 110 + 60 * num_references + of_turns + config.single_width
+        return 110 + 60 * num_references + of_turns + 3 * config.single_width
 
     @torch.inference_mode()
     def __call__(

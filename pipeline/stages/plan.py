@@ -8,6 +8,7 @@ from jaxtyping import Float32
 from texsr.pipeline.record import Spread, Worth
 
 MIN_TILE_TX, MAX_TILE_TX = 48, 512
+GRID_TX = 8  # networks pool over cells of so many texels; tiles begin where cells do
 
 
 def tile_size_tx(
@@ -25,6 +26,11 @@ def tile_size_tx(
     side = int(np.sqrt(budget / bytes_per_texel) / scale) - 2 * overlap_tx
     side = max(MIN_TILE_TX, min(MAX_TILE_TX, side // 16 * 16))
     return min(side, -(-max(low_shape) // 16) * 16)
+
+
+def on_grid(size_tx: int) -> int:
+    """Enlarge the side of a tile such that the next one begins where a cell does."""
+    return -(-size_tx // GRID_TX) * GRID_TX
 
 
 def worth(

@@ -128,7 +128,7 @@ def test_only_what_is_kept_stays_on_the_disk(done):
 
 
 def test_tile_sizes_do_not_show(capture, done, tmp_path):
-    cut = run(capture, tmp_path / "cut", 2.5, tile_size_tx=19)
+    cut = run(capture, tmp_path / "cut", 2.5, tile_size_tx=16)
     assert cut.record.atlases[0].num_tiles == 9
     covered = done.provenance[0][..., 0] > 0
     off = np.abs(cut.textures[0].astype(int) - done.textures[0])[covered]

@@ -12,6 +12,7 @@ from texsr.models.texsr import Texsr, TexsrConfig
 
 WIDTH, KEPT = 8, 6
 CONFIG = TexsrConfig(width=WIDTH, prior_blocks=1, fusion_blocks=1, reference_width=KEPT)
+ONE_BLOCK = {"single_width": WIDTH, "single_blocks": 1}
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_scales_are_added_and_nothing_else_changes():
 
 def test_only_what_is_added_learns():
     network = Texsr(CONFIG)
-    more = grown(network, replace(CONFIG, scales=(2, 4), single_width=WIDTH, single_blocks=1))
+    more = grown(network, replace(CONFIG, scales=(2, 4), **ONE_BLOCK))
     hold_all_of(network, more)
     learning = {name for name, one in more.named_parameters() if one.requires_grad}
     known = network.state_dict()
@@ -85,28 +86,11 @@ def test_only_what_is_added_learns():
     }
 
 
-def test_an_added_branch_starts_as_the_first_trunk_and_can_learn_more():
-    torch.manual_seed(0)
+def test_an_added_branch_starts_by_repeating_low_texels():
     network = Texsr(CONFIG)
-    torch.nn.init.normal_(network.get_parameter("ports.4.proposal.weight"), std=0.1)
-    more = grown(network, replace(CONFIG, single_width=WIDTH + 3, single_blocks=1))
+    more = grown(network, replace(CONFIG, **ONE_BLOCK))
     base = torch.rand(1, 3, 24, 20)
     low = torch.nn.functional.avg_pool2d(base, 4)
     told = more.single_answer(low, base)
-    assert told is not None
-    out = network.eval()(low, without_references(base, 4), 4)
-    torch.testing.assert_close(told, out.alone)
-    assert (told - base).abs().max() > 0.01
-    told.square().sum().backward()
-    for name in ("proposal", "trunk.0.second"):
-        gradient = more.get_parameter(f"single.4.{name}.weight").grad
-        assert gradient is not None
-        assert gradient[:, WIDTH:].abs().max() > 0
-
-
-def test_a_branch_of_another_make_starts_anew():
-    network = Texsr(CONFIG)
-    more = grown(network, replace(CONFIG, single_width=WIDTH, single_blocks=2))
-    base = torch.rand(1, 3, 24, 20)
-    told = more.single_answer(torch.nn.functional.avg_pool2d(base, 4), base)
-    torch.testing.assert_close(told, base)
+    repeated = torch.nn.functional.interpolate(low, scale_factor=4.0)
+    torch.testing.assert_close(told, repeated)

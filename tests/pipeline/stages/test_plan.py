@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from texsr.pipeline.stages.plan import MAX_TILE_TX, MIN_TILE_TX, tile_size_tx, worth
+from texsr.pipeline.stages.plan import MAX_TILE_TX, MIN_TILE_TX, on_grid, tile_size_tx, worth
 
 
 @settings(deadline=None)
@@ -58,3 +58,7 @@ def test_nothing_covered_is_worth_nothing():
     got = worth(np.zeros(0, np.float32), scale=4.0, grid_per_low=1.0)
     assert got.fillable_scale == 0.0
     assert got.share_gaining == 0.0
+
+
+def test_tiles_begin_on_the_grid():
+    assert [on_grid(side) for side in (1, 8, 9, 16, 19)] == [8, 8, 16, 16, 24]
