@@ -124,7 +124,7 @@ def test_no_tiling_shows(shipped, tmp_path, scale):
     capture = write_scene(scene, tmp_path / "wide")
     options = {"scale": scale, "head": "ciaosr", "references": 0}
     whole = made(capture, tmp_path / "whole", tile_size_tx=512, **options)
-    tiled = made(capture, tmp_path / "tiled", tile_size_tx=33, **options)
+    tiled = made(capture, tmp_path / "tiled", tile_size_tx=32, **options)
     assert tiled.record.atlases[0].num_tiles == 9
     error = np.abs(whole.textures[0].astype(int) - tiled.textures[0].astype(int))
     assert error.max() <= 1
