@@ -9,7 +9,7 @@ from torch import Tensor
 
 from texsr.flows.methods import Sharpening
 from texsr.flows.settings import ReferenceForm
-from texsr.pipeline.stages.superresolve import UpscaledTile, Upscaler
+from texsr.pipeline.stages.superresolve import SeesWhole, UpscaledTile, Upscaler
 
 REFERENCE_COUNTS = (1, 2, 4, 8)
 PARTS = {"geometry": "no geometry", "attention": "no attention", "parts": "no parts"}
@@ -47,6 +47,22 @@ class Unlimited:
         """As the upscaler's."""
         return self.inner.overlap_tx
 
+    @property
+    def single_overlap_tx(self) -> int:
+        """As the upscaler's."""
+        inner = self.inner
+        return inner.single_overlap_tx if isinstance(inner, SeesWhole) else inner.overlap_tx
+
+    def single_scale(self, scale: int) -> int | None:
+        """Ask the upscaler."""
+        return self._whole.single_scale(scale) if isinstance(self.inner, SeesWhole) else None
+
+    def single_answer(
+        self, low: Float32[Tensor, "b 3 h w"], scale: int
+    ) -> Float32[Tensor, "b 3 H W"]:
+        """Let the upscaler work without references."""
+        return self._whole.single_answer(low, scale)
+
     def bytes_per_texel(self, num_references: int) -> int:
         """Ask the upscaler."""
         return self.inner.bytes_per_texel(num_references)
@@ -58,10 +74,21 @@ class Unlimited:
         return Unlimited(inner=self.inner.fitted(samples, scale))
 
     def __call__(
-        self, low: Float32[Tensor, "b 3 h w"], references: Any, scale: int
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: Any,
+        scale: int,
+        single: Float32[Tensor, "b 3 P Q"] | None = None,
     ) -> UpscaledTile:
         """Let the upscaler work."""
-        return self.inner(low, references, scale)
+        if single is None:
+            return self.inner(low, references, scale)
+        return self._whole(low, references, scale, single)
+
+    @property
+    def _whole(self) -> SeesWhole:
+        assert isinstance(self.inner, SeesWhole)
+        return self.inner
 
 
 def ablations(method: Sharpening) -> list[Sharpening]:

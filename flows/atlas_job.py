@@ -15,6 +15,7 @@ from texsr.flows.facts import Tally, atlas_record
 from texsr.flows.new_atlas import NewAtlas, create, discard, reduce_into, size_at
 from texsr.flows.scene import Scene
 from texsr.flows.settings import ReferenceForm
+from texsr.flows.single_plane import STAGE, SinglePlane, answer_without_references, on_disk
 from texsr.flows.tile_crops import CropSource
 from texsr.flows.tiles import TileSource
 from texsr.pipeline.color import to_integer
@@ -88,8 +89,11 @@ class AtlasJob:
             with scene.timed("fit"):
                 self._fit(source)
         new = create(self.work_dir, f"{self.index}", self.made_shape, self.atlas.stored)
+        with scene.timed(STAGE):
+            single = self._without_references(source, device)
         with scene.timed("superresolve"):
-            self._tiles(source, new, device)
+            self._tiles(source, new, single, device)
+        self._single_file.unlink(missing_ok=True)
         if self.made_shape != self.high_shape:
             with scene.timed("reduce"):
                 new = self._reduce(new)
@@ -130,6 +134,23 @@ class AtlasJob:
             samples = ((one.low[None], one.references) for one in made if one and one.references)
             self.upscaler = fitting.submit(self.upscaler.fitted, samples, self.made_scale).result()
 
+    @property
+    def _single_file(self) -> Path:
+        return self.work_dir / f"single_{self.index}.raw"
+
+    def _without_references(self, source: TileSource, device: str) -> SinglePlane | None:
+        """Let the upscaler answer for the whole atlas first, where charts are."""
+        return answer_without_references(
+            self.upscaler,
+            self.low_shape,
+            source.low,
+            self.made_scale,
+            device,
+            room=on_disk(self._single_file),
+            of_use=lambda region: source.calibration.share_on_charts(region) > 0.0,
+            progress=self.scene.progress,
+        )
+
     def _bake_seams(self, new: NewAtlas) -> None:
         surface = self.scene.capture.surface
         points = seam_points(find_seams(surface, self.index), *new.shape)
@@ -163,18 +184,25 @@ class AtlasJob:
         size, overlap = on_grid(size), upscaler.overlap_tx
         return list(plan_tiles(*self.low_shape, size_tx=size, overlap_tx=overlap))
 
-    def _tiles(self, source: TileSource, new: NewAtlas, device: str) -> None:
+    def _tiles(
+        self, source: TileSource, new: NewAtlas, single: SinglePlane | None, device: str
+    ) -> None:
         """Work through the tiles, as many at a time as there are cores (two at most)."""
         tiles = self.plan(source.calibration)
         self.tally.num_tiles = len(tiles)
-        bake = partial(self._bake, source, new, device)
+        bake = partial(self._bake, source, new, single, device)
         with ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool:
             for number, level in enumerate(pool.map(bake, tiles)):
                 self.tally.add(level)
                 self.scene.progress("superresolve", number + 1, len(tiles))
 
     def _bake(
-        self, source: TileSource, new: NewAtlas, device: str, tile: Tile
+        self,
+        source: TileSource,
+        new: NewAtlas,
+        single: SinglePlane | None,
+        device: str,
+        tile: Tile,
     ) -> UInt8[np.ndarray, "H W"]:
         """Make one tile and write its core; tiles own their texels, so none waits for another."""
         made = source.prepare(tile.padded, tile.core)
@@ -189,6 +217,7 @@ class AtlasJob:
                 self.made_scale,
                 device,
                 self.plane.texels(tile.padded),
+                None if single is None else single.over(tile.padded),
             )
             self.tally.count_crops(made.crops)
             inner = core.relative_to(padded)

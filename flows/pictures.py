@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8, UInt16
+from torch import Tensor
 
 from texsr.flows.new_atlas import size_at
 from texsr.flows.progress import Progress, silent
+from texsr.flows.single_plane import answer_without_references
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.reduction import resized
@@ -21,7 +23,7 @@ from texsr.pipeline.stages.superresolve import (
     native_scale,
     superresolve,
 )
-from texsr.pipeline.tile import plan_tiles
+from texsr.pipeline.tile import Region, plan_tiles
 
 Stored = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"]
 
@@ -60,16 +62,28 @@ def enlarge_picture(
     made = made_scale if made_reduced(upscaler, scale) else scale
     plane = HighPlane(low_shape=low.shape[:2], shape=size_at(low.shape[:2], made))
     num_color = 3 if low.shape[2] in COLOURS else 1
-    color = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
-    color = color.expand(3, -1, -1)
+    planes = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
+    planes = planes.expand(3, -1, -1)
+
+    def part_of(region: Region) -> Float32[Tensor, "3 h w"]:
+        return planes[(slice(None), *region.slices)].contiguous()
+
+    single = answer_without_references(
+        upscaler, low.shape[:2], part_of, made_scale, device, progress=progress
+    )
     high = np.empty((*plane.shape, num_color), low.dtype)
     size = on_grid(tile_tx)
     tiles = list(plan_tiles(*low.shape[:2], size_tx=size, overlap_tx=upscaler.overlap_tx))
     for number, tile in enumerate(tiles):
         progress("superresolve", number, len(tiles))
-        part = color[(slice(None), *tile.padded.slices)].contiguous()
         answer, _, _ = superresolve(
-            part, references, upscaler, made_scale, device, plane.texels(tile.padded)
+            part_of(tile.padded),
+            references,
+            upscaler,
+            made_scale,
+            device,
+            plane.texels(tile.padded),
+            None if single is None else single.over(tile.padded),
         )
         core = plane.over(tile.core)
         inner = core.relative_to(plane.over(tile.padded))

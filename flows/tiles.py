@@ -70,6 +70,10 @@ class TileSource:
         self.high_shape = self.low_shape[0] * scale, self.low_shape[1] * scale
         self.uv_areas_tx = scene.uv_areas * float(self.high_shape[0] * self.high_shape[1])
 
+    def low(self, region: Region) -> Float32[Tensor, "3 h w"]:
+        """Give the low texels of a region, sRGB-encoded, [0, 1]."""
+        return torch.from_numpy(self.atlas.color(region)).permute(2, 0, 1).contiguous()
+
     def prepare(self, region: Region, core: Region | None = None) -> TileInput | None:
         """Gather what one padded tile needs; None where no chart lies in it.
 
@@ -87,7 +91,7 @@ class TileSource:
         )
         if not high.covered.any():
             return None
-        low = torch.from_numpy(self.atlas.color(region)).permute(2, 0, 1).contiguous()
+        low = self.low(region)
         if self.crops is not None:
             return _with_crops(low, high.covered, self.crops.cut(region, core))
         surface = tile_surface(high.positions(self.scene.mesh), high.covered)

@@ -29,6 +29,7 @@ class HeadedUpscaler:
         self.name = f"{under.name} with head {head_name}"
         self.scales = under.scales
         self.overlap_tx = under.overlap_tx + REACH_TX
+        self.single_overlap_tx = under.single_overlap_tx
         self.max_references, self.matches_photos = under.max_references, under.matches_photos
 
     def bytes_per_texel(self, num_references: int) -> int:
@@ -43,16 +44,27 @@ class HeadedUpscaler:
         """Adapt the network to what some tiles of a capture show of its photos."""
         return HeadedUpscaler(self.under.fitted(samples, scale), self.head, self.head_name)
 
+    def single_scale(self, scale: int) -> int | None:
+        """As of the network's upscaler, like what it gives."""
+        return self.under.single_scale(scale)
+
+    def single_answer(
+        self, low: Float32[Tensor, "b 3 h w"], scale: int
+    ) -> Float32[Tensor, "b 3 H W"]:
+        """Super-resolve by the network's single-image branch."""
+        return self.under.single_answer(low, scale)
+
     def __call__(
         self,
         low: Float32[Tensor, "b 3 h w"],
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
+        single: Float32[Tensor, "b 3 P Q"] | None = None,
     ) -> Upscaled:
         """Super-resolve a batch of tiles at one of `scales`."""
         size = low.shape[2], low.shape[3]
         grid = whole_grid(size, (size[0] * scale, size[1] * scale))
-        return self.at(low, references, scale, grid)
+        return self.at(low, references, scale, grid, single)
 
     @torch.inference_mode()
     def at(
@@ -61,6 +73,7 @@ class HeadedUpscaler:
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
         grid: TexelGrid,
+        single: Float32[Tensor, "b 3 P Q"] | None = None,
     ) -> Upscaled:
         """Super-resolve a batch of tiles at any texels on them.
 
@@ -70,8 +83,9 @@ class HeadedUpscaler:
             scale: one of `scales`, at which references are given; the smallest that is not below
                 that of the grid.
             grid: the texels that are wanted.
+            single: what `single_answer` gave for the tiles; None: the tiles have to do.
         """
-        found, features = self.under.answered(low, references, scale)
+        found, features = self.under.answered(low, references, scale, single)
         size = low.shape[2], low.shape[3]
         high = brought_to(grid, found.high, size)
         if features is not None:

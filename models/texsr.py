@@ -135,6 +135,7 @@ class Texsr(nn.Module):
         attention: Attention = Attention.LEARNED,
         *,
         trunks_in_bf16: bool = False,
+        single: Float32[Tensor, "b 3 H W"] | None = None,
     ) -> Answered:
         """Super-resolve tiles, and give the features behind the answer.
 
@@ -143,8 +144,10 @@ class Texsr(nn.Module):
             aligned: see there.
             scale: see there.
             attention: see there.
-            trunks_in_bf16: of the trunks that see the atlas alone. What compares photos stays as it
-                is: rounding there would tell their order.
+            trunks_in_bf16: of the first trunk. What compares photos stays as it is: rounding there
+                would tell their order; so does the single-image branch, whose gates make more of
+                rounding than is rounded.
+            single: what the single-image branch says of the tiles; None: it is asked where needed.
         """
         port = self.ports[str(scale)]
         assert isinstance(port, Port)
@@ -172,8 +175,11 @@ class Texsr(nn.Module):
             backed = seen.attention.sum(1, keepdim=True)
             detail = detail + backed * balanced(detail - alone, gains)
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
-        with in_bf16(low.device, trunks_in_bf16):
-            detail = detail + self._branch_added(low, aligned.base, alone, shares)
+        share = share_of_branch(shares.sum(1, keepdim=True))
+        if self.single and float(share.detach().max()) >= LEAST_SHARE:
+            answer = self.single_answer(low, scale) if single is None else single
+            # The last correction stays: it does good wherever a photo says a little.
+            detail = detail + share * (answer - aligned.base - alone)
         high = aligned.base + detail
         anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
         told = zip(fused, anticipated, strict=True)
@@ -181,28 +187,19 @@ class Texsr(nn.Module):
         return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
 
     def single_answer(
-        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]
-    ) -> Float[Tensor, "b 3 H W"] | None:
-        """Super-resolve tiles by the single-image branch; None: there is none.
+        self, low: Float32[Tensor, "b 3 h w"], scale: int
+    ) -> Float[Tensor, "b 3 H W"]:
+        """Super-resolve tiles, or whole atlases, by the single-image branch.
 
         Args:
             low: sRGB-encoded, [0, 1].
-            base: its faithful enlargement, by one of the config's scales.
-        """
-        if not self.single:
-            return None
-        turns = 1 if self.training else self.config.single_turns
-        return self.single[str(base.shape[2] // low.shape[2])](low, turns)
+            scale: one of the config's.
 
-    def _branch_added(
-        self, low: Tensor, base: Tensor, alone: Tensor, attention: Tensor
-    ) -> Tensor | float:
-        """Give what leads from the first trunk's proposal to the branch's where no photo speaks."""
-        share = share_of_branch(attention.sum(1, keepdim=True))
-        if not self.single or float(share.detach().max()) < LEAST_SHARE:
-            return 0.0
-        answer = self.single_answer(low, base)
-        return 0.0 if answer is None else share * (answer - base - alone)
+        Raises:
+            KeyError: there is no branch.
+        """
+        turns = 1 if self.training else self.config.single_turns
+        return self.single[str(scale)](low, turns)
 
     def halfway(
         self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"]

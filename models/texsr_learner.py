@@ -118,10 +118,11 @@ class TexsrLearner:
 
     def _of_branch(self, batch: Batch, taught: Tensor | None) -> dict[str, Tensor]:
         """Give the losses of the single-image branch; none where there is no branch."""
-        with self._mixed(batch.low):
-            found = self.network.single_answer(batch.low, batch.aligned.base)
-        if found is None:
+        if not self.network.single:
             return {}
+        scale = batch.truth.shape[2] // batch.low.shape[2]
+        with self._mixed(batch.low):
+            found = self.network.single_answer(batch.low, scale)
         answer, covered = found.float(), batch.covered
         with torch.no_grad():
             enlarged = tile_l1(batch.aligned.base, batch.truth, covered)

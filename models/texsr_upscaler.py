@@ -51,7 +51,9 @@ class TexsrUpscaler:
     """The default network over any number of warped references, in any order."""
 
     matches_photos = True  # it finds by itself where a photo shows what
-    overlap_tx = 16  # gates reach further: what is outside changes up to 3 of 255 by them
+    overlap_tx = 16
+    single_overlap_tx = 48  # what is outside changes no answer of the single-image branch by more
+    # than 0.1 of 255
 
     def __init__(
         self, network: Texsr, name: str = "texsr", options: FusionOptions | None = None
@@ -102,6 +104,7 @@ class TexsrUpscaler:
         low: Float32[Tensor, "b 3 h w"],
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
+        single: Float32[Tensor, "b 3 P Q"] | None = None,
     ) -> Upscaled:
         """Super-resolve a batch of tiles.
 
@@ -110,8 +113,34 @@ class TexsrUpscaler:
             references: None or k = 0: the single-image answer. Photos that are not warped are
                 matched with each tile.
             scale: one of `scales`.
+            single: what `single_answer` gave for the tiles, and for what is around them; None: the
+                tiles as they are have to do.
         """
-        return self.answered(low, references, scale)[0]
+        return self.answered(low, references, scale, single)[0]
+
+    def single_scale(self, scale: int) -> int | None:
+        """Give the scale of `single_answer` for tiles at `scale`; None: there is no such answer."""
+        return self._native_of(scale) if self.network.single else None
+
+    @torch.inference_mode()
+    def single_answer(
+        self, low: Float32[Tensor, "b 3 h w"], scale: int
+    ) -> Float32[Tensor, "b 3 H W"]:
+        """Super-resolve by the single-image branch; not clipped.
+
+        Args:
+            low: sRGB-encoded, [0, 1].
+            scale: native.
+
+        Raises:
+            KeyError: there is no branch.
+        """
+        if low.is_cuda:
+            with in_bf16(low.device, wanted=True):
+                answer = self.network.single_answer(low, scale).float()
+            if bool(torch.isfinite(answer).all()):
+                return answer
+        return self.network.single_answer(low, scale)
 
     @torch.inference_mode()
     def answered(
@@ -119,6 +148,7 @@ class TexsrUpscaler:
         low: Float32[Tensor, "b 3 h w"],
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
+        single: Float32[Tensor, "b 3 P Q"] | None = None,
     ) -> tuple[Upscaled, Float32[Tensor, "b c h w"] | None]:
         """Super-resolve tiles, and give the network's features; None where they are not finite.
 
@@ -129,7 +159,7 @@ class TexsrUpscaler:
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
         aligned = with_concord(register(aligned, scale), scale)
-        found = self._outcome(low, aligned, scale)
+        found = self._outcome(low, aligned, scale, single)
         if found is None:
             return Projection()(low, references, scale), None
         outcome = found.outcome
@@ -138,7 +168,7 @@ class TexsrUpscaler:
         return Upscaled(high, confidence_of(limited(outcome.error)), backed), found.features
 
     def _matched(self, low: Tensor, photos: list[Tensor], scale: int) -> Matched | None:
-        native = scale if scale in self.network.config.scales else scale // BEYOND
+        native = self._native_of(scale)
 
         def features(image: Tensor) -> Tensor:
             return self.network.halfway(image, enlarge_faithfully(image, native))
@@ -162,26 +192,33 @@ class TexsrUpscaler:
             return kept
         return kept._replace(weight=(kept.weight > 0).float(), prior=torch.ones_like(kept.prior))
 
-    def _outcome(self, low: Tensor, aligned: Aligned, scale: int) -> Answered | None:
+    def _native_of(self, scale: int) -> int:
+        return scale if scale in self.network.config.scales else scale // BEYOND
+
+    def _outcome(
+        self, low: Tensor, aligned: Aligned, scale: int, single: Tensor | None
+    ) -> Answered | None:
         """Ask the network; None where its answer is not finite."""
         if scale in self.network.config.scales:
-            return self._native(low, aligned, scale)
-        coarse = self._native(low, coarser(aligned, BEYOND), scale // BEYOND)
+            return self._native(low, aligned, scale, single)
+        coarse = self._native(low, coarser(aligned, BEYOND), scale // BEYOND, single)
         return None if coarse is None else _carried(coarse, aligned)
 
-    def _native(self, low: Tensor, aligned: Aligned, scale: int) -> Answered | None:
+    def _native(
+        self, low: Tensor, aligned: Aligned, scale: int, single: Tensor | None
+    ) -> Answered | None:
         """Ask at a native scale; first in half precision where the device has units for it.
 
-        On a GPU that is the whole network, on a CPU the trunks that see the atlas alone.
+        On a GPU that is the whole network, on a CPU the first trunk.
         """
         asked = low, aligned, scale, self.options.attention
         if has_units_for_bf16(low.device.type):
             with in_bf16(low.device, low.is_cuda):
-                found = self.network.answered(*asked, trunks_in_bf16=True)
+                found = self.network.answered(*asked, trunks_in_bf16=True, single=single)
             outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
                 return Answered(outcome, found.features.float())
-        found = self.network.answered(*asked)
+        found = self.network.answered(*asked, single=single)
         return found if _finite(found.outcome) else None
 
 

@@ -108,11 +108,49 @@ def check_matches_photos(upscaler: Upscaler, where: str, *, found: str, remedy: 
 
 
 @runtime_checkable
+class SeesWhole(Protocol):
+    """An upscaler whose answer without references is made before its tiles, in larger pieces.
+
+    There it looks further than a tile reaches; with every tile it is given its part of that answer.
+    """
+
+    @property
+    def single_overlap_tx(self) -> int:
+        """How far around a low texel it looks for that answer."""
+        ...
+
+    def single_scale(self, scale: int) -> int | None:
+        """Give the scale of that answer for tiles at `scale`; None: it has none to give."""
+        ...
+
+    def single_answer(
+        self, low: Float32[Tensor, "b 3 h w"], scale: int
+    ) -> Float32[Tensor, "b 3 H W"]:
+        """Super-resolve without references, at one of the scales that `single_scale` gives."""
+        ...
+
+    def __call__(
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: Any,
+        scale: int,
+        single: Float32[Tensor, "b 3 H W"] | None = None,
+    ) -> UpscaledTile:
+        """Super-resolve tiles, with their parts of that answer; None: it is made for them alone."""
+        ...
+
+
+@runtime_checkable
 class AnswersAnywhere(Protocol):
     """An upscaler that answers at any scale up to those of its own, at which it is given tiles."""
 
     def at(
-        self, low: Float32[Tensor, "b 3 h w"], references: Any, scale: int, grid: Any
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: Any,
+        scale: int,
+        grid: Any,
+        single: Float32[Tensor, "b 3 H W"] | None = None,
     ) -> UpscaledTile:
         """Super-resolve tiles at the texels of `grid`, which is a `Texels`."""
         ...
@@ -150,6 +188,7 @@ def superresolve(
     scale: int,
     device: str,
     texels: Texels | None = None,
+    single: Float32[Tensor, "3 P Q"] | None = None,
 ) -> tuple[Float32[Tensor, "3 H W"], Float32[Tensor, "H W"], Float32[Tensor, "H W"]]:
     """Super-resolve one tile.
 
@@ -160,15 +199,27 @@ def superresolve(
         scale: one of its own.
         device: that it is on.
         texels: where it is to answer, if it can anywhere; None: at `scale`.
+        single: what it answered for the tile without references before, if it `SeesWhole`; None:
+            it sees to that itself.
 
     Returns:
         Colour in [0, 1], confidence, evidence, on the CPU.
     """
     moved = None if references is None else references.to(device)
+    known = None if single is None else single[None].to(device)
+    tile = low[None].to(device)
     if texels is not None and isinstance(upscaler, AnswersAnywhere):
-        upscaled = upscaler.at(low[None].to(device), moved, scale, texels)
+        upscaled = upscaler.at(tile, moved, scale, texels, known)
+    elif isinstance(upscaler, SeesWhole):
+        upscaled = _knowing(upscaler, tile, moved, scale, known)
     else:
-        upscaled = upscaler(low[None].to(device), moved, scale)
+        upscaled = upscaler(tile, moved, scale)
     color = upscaled.high[0].clamp(0.0, 1.0)
     assert bool(torch.isfinite(color).all()), f"{upscaler.name} gave numbers that are not finite"
     return color.cpu(), upscaled.confidence[0, 0].cpu(), upscaled.evidence[0, 0].cpu()
+
+
+def _knowing(
+    upscaler: SeesWhole, low: Tensor, references: Any, scale: int, single: Tensor | None
+) -> UpscaledTile:
+    return upscaler(low, references, scale, single)

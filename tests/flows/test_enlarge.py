@@ -61,17 +61,14 @@ def test_a_photo_of_the_same_thing_is_worth_decibels(low, truth):
     assert 10 * np.log10(apart(helped.out, truth) / with_photo) > 2.0
 
 
-def test_tiles_hardly_show_even_in_noise(truth):
-    """In what is painted or photographed they show less: `tests/benchmarks/invariance.py`."""
+def test_tiles_show_nowhere(truth):
     upscaler = load_upscaler("fast", shipped=shipped_folder())
     low, photos = stored(5, 70, 90), [to_float(truth)]
     whole, tiled = (
         enlarge_picture(low, upscaler, 4, "cpu", photos=photos, tile_tx=side).astype(int)
         for side in (128, 32)
     )
-    change = np.abs(whole - tiled)
-    assert change.max() <= 5
-    assert (change > 1).mean() < 0.02
+    assert np.abs(whole - tiled).max() <= 1
 
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (2, np.uint16), (4, np.uint8)])

@@ -56,7 +56,7 @@ def test_without_references_it_is_the_answer(network):
     base = enlarge_faithfully(low, SCALE)
     torch.nn.init.normal_(network.ports[str(SCALE)].proposal.weight, std=0.05)
     out = network(low, without_references(base, SCALE), SCALE)
-    told = network.single_answer(low, base)
+    told = network.single_answer(low, SCALE)
     torch.testing.assert_close(out.high, told)
     assert (told - out.alone).abs().max() > 1e-3
 
@@ -68,7 +68,7 @@ def test_it_counts_by_what_no_photo_backs(network):
     plain.load_state_dict({k: v for k, v in network.state_dict().items() if "single" not in k})
     with torch.no_grad():
         out, without = network(low, aligned, SCALE), plain(low, aligned, SCALE)
-    told = network.single_answer(low, aligned.base)
+    told = network.single_answer(low, SCALE)
     share = share_of_branch(out.backed)
     assert torch.equal(out.attention, without.attention)
     torch.testing.assert_close(out.high, without.high + share * (told - out.alone))
