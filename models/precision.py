@@ -1,6 +1,8 @@
-"""Where half precision pays, and what is computed in it."""
+"""Where half precision pays in training: on devices that have units for it.
 
-from contextlib import AbstractContextManager, nullcontext
+Answers are of float32 on a CPU: rounding would differ with what lies around a tile, and tell where
+tiles meet.
+"""
 
 import torch
 
@@ -11,8 +13,3 @@ def has_units_for_bf16(device: str) -> bool:
         return True
     able = getattr(torch.cpu, "get_capabilities", dict)()  # older ones do not say
     return bool(able.get("amx_bf16", False))
-
-
-def in_bf16(device: torch.device, wanted: bool) -> AbstractContextManager[object]:
-    """Let convolutions and products of matrices be of bf16; not wanted: leave it as it is."""
-    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()

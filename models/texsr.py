@@ -32,7 +32,6 @@ from texsr.models.configuration import ADDED_LATER
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
 from texsr.models.port import Port, silence
-from texsr.models.precision import in_bf16
 from texsr.models.reference_attention import Attention, Look
 from texsr.models.single import SingleBranch, share_of_branch
 
@@ -134,7 +133,6 @@ class Texsr(nn.Module):
         scale: int,
         attention: Attention = Attention.LEARNED,
         *,
-        trunks_in_bf16: bool = False,
         single: Float32[Tensor, "b 3 H W"] | None = None,
     ) -> Answered:
         """Super-resolve tiles, and give the features behind the answer.
@@ -144,9 +142,6 @@ class Texsr(nn.Module):
             aligned: see there.
             scale: see there.
             attention: see there.
-            trunks_in_bf16: of the first trunk. What compares photos stays as it is: rounding there
-                would tell their order; so does the single-image branch, whose gates make more of
-                rounding than is rounded.
             single: what the single-image branch says of the tiles; None: it is asked where needed.
         """
         port = self.ports[str(scale)]
@@ -154,8 +149,7 @@ class Texsr(nn.Module):
         turns = Turns(1 if self.training else self.config.turns)
         entered = zip(turns.each(low), turns.each(aligned.base), strict=True)
         features = [port.enter(one, base) for one, base in entered]
-        with in_bf16(low.device, trunks_in_bf16):
-            features = [self.prior(one) + one for one in features]
+        features = [self.prior(one) + one for one in features]
         alone = turns.mean([port.propose(one) for one in features])
         features = [self.context(one) for one in features]
         looked = (features, alone, aligned, port, attention, turns)

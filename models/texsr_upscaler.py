@@ -14,7 +14,6 @@ from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of, limited
 from texsr.models.matched import Known, Matched, know, match_photos
-from texsr.models.precision import has_units_for_bf16, in_bf16
 from texsr.models.projection import Projection
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.reference_attention import Attention
@@ -136,7 +135,7 @@ class TexsrUpscaler:
             KeyError: there is no branch.
         """
         if low.is_cuda:
-            with in_bf16(low.device, wanted=True):
+            with torch.autocast("cuda", torch.bfloat16):
                 answer = self.network.single_answer(low, scale).float()
             if bool(torch.isfinite(answer).all()):
                 return answer
@@ -207,14 +206,11 @@ class TexsrUpscaler:
     def _native(
         self, low: Tensor, aligned: Aligned, scale: int, single: Tensor | None
     ) -> Answered | None:
-        """Ask at a native scale; first in half precision where the device has units for it.
-
-        On a GPU that is the whole network, on a CPU the first trunk.
-        """
+        """Ask at a native scale; on a GPU first in half precision."""
         asked = low, aligned, scale, self.options.attention
-        if has_units_for_bf16(low.device.type):
-            with in_bf16(low.device, low.is_cuda):
-                found = self.network.answered(*asked, trunks_in_bf16=True, single=single)
+        if low.is_cuda:
+            with torch.autocast("cuda", torch.bfloat16):
+                found = self.network.answered(*asked, single=single)
             outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
                 return Answered(outcome, found.features.float())
