@@ -8,6 +8,7 @@ import numpy as np
 
 from texsr.flows.facts import Tally
 from texsr.flows.progress import Progress
+from texsr.flows.single_plane import BYTES_PER_TEXEL
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.errors import OutputError
 from texsr.pipeline.formats.images import drop_pages
@@ -83,12 +84,14 @@ def check_room(capture: Capture, scale: float, made_scale: int, work_dir: Path) 
 def scratch_bytes(capture: Capture, scale: float, made_scale: int) -> int:
     """Tell what the new atlases take while they are made, where they are made larger first.
 
-    All of them stand at the end; the larger ones come and go one after the other.
+    All of them stand at the end; the larger ones come and go one after the other, each with what
+    was answered without references.
     """
     kept, passing = 0, 0
     for atlas in capture.surface.atlases:
         per_texel = atlas.stored.shape[2] * atlas.stored.dtype.itemsize + 2
         low = atlas.height_tx, atlas.width_tx
         kept += int(np.prod(size_at(low, scale))) * per_texel
-        passing = max(passing, int(np.prod(size_at(low, made_scale))) * per_texel)
+        beside = per_texel + BYTES_PER_TEXEL
+        passing = max(passing, int(np.prod(size_at(low, made_scale))) * beside)
     return kept + passing

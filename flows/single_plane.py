@@ -15,7 +15,7 @@ from torch import Tensor
 
 from texsr.flows.progress import Progress
 from texsr.pipeline.stages.superresolve import SeesWhole, Upscaler
-from texsr.pipeline.tile import Region, plan_tiles
+from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 PIECE_TX = 512  # side of a piece, low texels: a gigabyte of working memory at most
 BYTES_PER_TEXEL = 3 * 2  # of what is kept
@@ -53,6 +53,11 @@ def on_disk(path: Path) -> Room:
     return room
 
 
+def pieces_of(low_shape: tuple[int, int], overlap_tx: int) -> list[Tile]:
+    """Cut a plane of low texels into the pieces that are asked about."""
+    return list(plan_tiles(*low_shape, size_tx=PIECE_TX, overlap_tx=overlap_tx))
+
+
 def answer_without_references(
     upscaler: Upscaler,
     low_shape: tuple[int, int],
@@ -82,8 +87,7 @@ def answer_without_references(
     if own is None:
         return None
     answer = room((low_shape[0] * own, low_shape[1] * own, 3))
-    overlap = upscaler.single_overlap_tx
-    pieces = list(plan_tiles(*low_shape, size_tx=PIECE_TX, overlap_tx=overlap))
+    pieces = pieces_of(low_shape, upscaler.single_overlap_tx)
     for number, piece in enumerate(pieces):
         if of_use(piece.padded):
             low = color(piece.padded)[None].to(device)
