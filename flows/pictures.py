@@ -1,6 +1,7 @@
 """Pictures without a surface, made larger tile by tile, alone or with photos nothing aligns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -57,47 +58,64 @@ def enlarge_picture(
         SettingsError: the upscaler does not go as far, or cannot take such photos.
     """
     made_scale = native_scale(upscaler, scale)
-    references = _references(photos, upscaler)
-    wanted = size_at(low.shape[:2], scale)
+    size = low.shape[0], low.shape[1]
     made = made_scale if made_reduced(upscaler, scale) else scale
-    plane = HighPlane(low_shape=low.shape[:2], shape=size_at(low.shape[:2], made))
     num_color = 3 if low.shape[2] in COLOURS else 1
-    planes = torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1)
-    planes = planes.expand(3, -1, -1)
-
-    def part_of(region: Region) -> Float32[Tensor, "3 h w"]:
-        return planes[(slice(None), *region.slices)].contiguous()
-
-    single = answer_without_references(
-        upscaler, low.shape[:2], part_of, made_scale, device, progress=progress
+    work = _Work(
+        planes=torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1).expand(3, -1, -1),
+        references=_references(photos, upscaler),
+        upscaler=upscaler,
+        scale=made_scale,
+        device=device,
+        plane=HighPlane(low_shape=size, shape=size_at(size, made)),
+        progress=progress,
     )
-    high = np.empty((*plane.shape, num_color), low.dtype)
-    size = on_grid(tile_tx)
-    tiles = list(plan_tiles(*low.shape[:2], size_tx=size, overlap_tx=upscaler.overlap_tx))
-    for number, tile in enumerate(tiles):
-        progress("superresolve", number, len(tiles))
-        answer, _, _ = superresolve(
-            part_of(tile.padded),
-            references,
-            upscaler,
-            made_scale,
-            device,
-            plane.texels(tile.padded),
-            None if single is None else single.over(tile.padded),
-        )
-        core = plane.over(tile.core)
-        inner = core.relative_to(plane.over(tile.padded))
-        texels = answer.permute(1, 2, 0).numpy()[inner.slices]
-        if num_color == 1:
-            texels = texels.mean(axis=2, keepdims=True)
-        high[core.slices] = to_integer(texels, low.dtype)
-    progress("superresolve", len(tiles), len(tiles))
-    height, width = wanted
+    high = np.empty((*work.plane.shape, num_color), low.dtype)
+    for part, texels in work.answers(on_grid(tile_tx)):
+        kept = texels if num_color == 3 else texels.mean(axis=2, keepdims=True)
+        high[part.slices] = to_integer(kept, low.dtype)
+    height, width = size_at(size, scale)
     high = resized(high, height=height, width=width)
     if low.shape[2] not in WITH_ALPHA:
         return high
     alpha = resize(to_float(low[..., -1:]), height=height, width=width)
     return np.concatenate([high, to_integer(alpha, low.dtype)], axis=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Work:
+    """What the tiles of a picture share."""
+
+    planes: Float32[Tensor, "3 h w"]
+    references: Cropped | None
+    upscaler: Upscaler
+    scale: int  # one of the upscaler's own
+    device: str
+    plane: HighPlane
+    progress: Progress
+
+    def low(self, region: Region) -> Float32[Tensor, "3 h w"]:
+        """Give a part of the picture."""
+        return self.planes[(slice(None), *region.slices)].contiguous()
+
+    def answers(self, size_tx: int) -> Iterator[tuple[Region, Float32[np.ndarray, "H W 3"]]]:
+        """Give tile after tile: where it belongs, and its texels."""
+        upscaler, scale, shape = self.upscaler, self.scale, self.plane.low_shape
+        single = answer_without_references(
+            upscaler, shape, self.low, scale, self.device, progress=self.progress
+        )
+        tiles = list(plan_tiles(*shape, size_tx=size_tx, overlap_tx=upscaler.overlap_tx))
+        for number, tile in enumerate(tiles):
+            self.progress("superresolve", number, len(tiles))
+            low, texels = self.low(tile.padded), self.plane.texels(tile.padded)
+            known = None if single is None else single.over(tile.padded)
+            answer, _, _ = superresolve(
+                low, self.references, upscaler, scale, self.device, texels, known
+            )
+            core = self.plane.over(tile.core)
+            inner = core.relative_to(self.plane.over(tile.padded))
+            yield core, answer.permute(1, 2, 0).numpy()[inner.slices]
+        self.progress("superresolve", len(tiles), len(tiles))
 
 
 def _references(
