@@ -1,12 +1,10 @@
 """One atlas through all stages: calibrate, select, then tile by tile into a mapped result."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import final
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 
@@ -18,6 +16,7 @@ from texsr.flows.settings import ReferenceForm
 from texsr.flows.single_plane import STAGE, SinglePlane, answer_without_references, on_disk
 from texsr.flows.tile_crops import CropSource
 from texsr.flows.tiles import TileSource
+from texsr.flows.workers import WORKERS, work_pool
 from texsr.pipeline.color import to_integer
 from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.record import AtlasRecord
@@ -41,7 +40,6 @@ NUM_SAMPLES = 8
 CROPPED_TILE_TX = 64  # side of a tile at most: one turn of a photo fits a larger one less well
 CROP_TEXEL_BYTES = 96  # what a crop takes per high texel of its tile, beside a warped reference
 MIN_EVIDENCE = 0.5
-WORKERS = 2  # tiles in flight; each runs PyTorch on one thread
 
 OFF, UNSEEN, INVENTED, TRANSFERRED, PHOTO_BACKED = range(5)
 
@@ -126,10 +124,7 @@ class AtlasJob:
         share = [source.calibration.share_on_charts(tile.core) for tile in cells]
         full = [tile.core for tile, part in zip(cells, share, strict=True) if part > 0.3]
         step = max(1, -(-len(full) // NUM_SAMPLES))
-        with (
-            ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool,
-            ThreadPoolExecutor(1, initializer=_one_thread) as fitting,
-        ):
+        with work_pool() as pool, work_pool(1) as fitting:
             made = pool.map(source.prepare, full[step // 2 :: step])
             samples = ((one.low[None], one.references) for one in made if one and one.references)
             self.upscaler = fitting.submit(self.upscaler.fitted, samples, self.made_scale).result()
@@ -191,7 +186,7 @@ class AtlasJob:
         tiles = self.plan(source.calibration)
         self.tally.num_tiles = len(tiles)
         bake = partial(self._bake, source, new, single, device)
-        with ThreadPoolExecutor(WORKERS, initializer=_one_thread) as pool:
+        with work_pool() as pool:
             for number, level in enumerate(pool.map(bake, tiles)):
                 self.tally.add(level)
                 self.scene.progress("superresolve", number + 1, len(tiles))
@@ -239,11 +234,6 @@ class AtlasJob:
         part = self.plane.over(core)
         enlarged = resize_part(self.atlas.stored, shape=self.made_shape, part=part.slices)
         return to_integer(enlarged, self.atlas.stored.dtype)
-
-
-def _one_thread() -> None:
-    """Let PyTorch use the calling thread alone: the tiles in flight are the parallelism."""
-    torch.set_num_threads(1)
 
 
 def _channels(color: Float32[np.ndarray, "H W 3"], num_color: int) -> Float32[np.ndarray, "H W c"]:

@@ -14,10 +14,11 @@ from jaxtyping import Float16, Float32
 from torch import Tensor
 
 from texsr.flows.progress import Progress
+from texsr.flows.workers import work_pool
 from texsr.pipeline.stages.superresolve import SeesWhole, Upscaler
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
-PIECE_TX = 512  # side of a piece, low texels: a gigabyte of working memory at most
+PIECE_TX = 256  # side of a piece, low texels: two of them work on half a gigabyte at most
 BYTES_PER_TEXEL = 3 * 2  # of what is kept
 STAGE = "single-image"
 
@@ -88,11 +89,15 @@ def answer_without_references(
         return None
     answer = room((low_shape[0] * own, low_shape[1] * own, 3))
     pieces = pieces_of(low_shape, upscaler.single_overlap_tx)
-    for number, piece in enumerate(pieces):
+
+    def make(piece: Tile) -> None:
         if of_use(piece.padded):
             low = color(piece.padded)[None].to(device)
             found = upscaler.single_answer(low, own)[0].permute(1, 2, 0).cpu().numpy()
             inner = piece.core.relative_to(piece.padded).scaled(own)
             answer[piece.core.scaled(own).slices] = found[inner.slices]
-        progress(STAGE, number + 1, len(pieces))
+
+    with work_pool() as pool:
+        for number, _ in enumerate(pool.map(make, pieces)):
+            progress(STAGE, number + 1, len(pieces))
     return SinglePlane(answer, own)

@@ -1,18 +1,17 @@
 """One tile of an atlas, made for the clock alone: what a run will take on this machine."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from texsr.flows.atlas_job import WORKERS, AtlasJob
+from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import Calibration
 from texsr.flows.progress import silent
 from texsr.flows.single_plane import SinglePlane, answer_without_references, pieces_of
 from texsr.flows.tiles import TileSource
+from texsr.flows.workers import WORKERS, work_pool
 from texsr.pipeline.stages.plan import MIN_TILE_TX
 from texsr.pipeline.stages.select import Selection
 from texsr.pipeline.stages.superresolve import SeesWhole, superresolve
@@ -45,7 +44,7 @@ def seconds_of_tiles(
         (_answered_before(job, source, device, fullest.padded) for _ in range(TRIES)),
         key=lambda tried: tried[0],
     )
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with work_pool(1) as pool:
         spent = [
             pool.submit(_seconds_of, job, source, device, fullest, single).result()
             for _ in range(TRIES)
@@ -77,7 +76,8 @@ def _answered_before(
         return 0.0, None
     pieces = pieces_of(job.low_shape, job.upscaler.single_overlap_tx)
     asked = [one.padded for one in pieces if source.calibration.share_on_charts(one.padded) > 0.0]
-    return seconds * sum(one.area for one in asked) / region.area, single
+    at_a_time = min(WORKERS, len(asked)) or 1
+    return seconds * sum(one.area for one in asked) / region.area / at_a_time, single
 
 
 def _seconds_of(
