@@ -17,6 +17,7 @@ from texsr.flows.run import run_job
 from texsr.flows.scoring import score_against_truth
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import Sharpened, sharpen
+from texsr.flows.workers import WORKERS
 from texsr.models.bicubic import Bicubic
 from texsr.pipeline.capture import Capture, Severity
 from texsr.pipeline.color import to_float, to_integer
@@ -203,7 +204,7 @@ def test_a_disk_without_room_for_the_larger_atlas_is_told_before_the_work(
     capture, tmp_path, monkeypatch
 ):
     needed = new_atlas.scratch_bytes(capture, 2.5, 3)
-    assert needed == (112 * 112 + 135 * 135) * 5
+    assert needed == 112 * 112 * 5 + 135 * 135 * (5 + 6)
     monkeypatch.setattr(
         "texsr.flows.new_atlas.shutil.disk_usage", lambda place: SimpleNamespace(free=needed - 1)
     )
@@ -233,9 +234,17 @@ def test_a_plan_takes_the_time_of_one_tile_for_all_of_them(root, monkeypatch):
         for side in (16, 48)
     }
     # The atlas of 45 texels is one tile, which two workers would share: and calibration is timed.
-    assert told[48].seconds == pytest.approx(6.0 + 6.0 / atlas_job.WORKERS)
+    assert told[48].seconds == pytest.approx(6.0 + 6.0 / WORKERS)
     assert told[16].seconds > told[48].seconds  # smaller tiles look at more around them
     assert told[16].atlases[0].num_tiles == 9
+
+
+def test_a_plan_takes_the_time_of_what_comes_before_tiles(root, monkeypatch):
+    clock = iter(range(0, 10_000, 6))
+    monkeypatch.setattr("texsr.flows.trial_tile.time.perf_counter", lambda: next(clock))
+    told = plan_run(settle(root, RunSettings(scale=4.0, model="fast")))
+    # One piece keeps one worker busy.
+    assert told.seconds == pytest.approx(6.0 + 6.0 + 6.0 / WORKERS)
 
 
 def test_a_result_of_any_scale_is_whole_fresh_and_can_be_measured(cube, root, tmp_path):
