@@ -94,7 +94,7 @@ class TexsrUpscaler:
         """Working memory per high texel of a tile, its inputs included."""
         config = self.network.config
         looked_at = min(num_references, config.max_references)
-        return 250 + 60 * num_references + config.turns * (40 + 16 * looked_at)
+        return 110 + 60 * num_references + config.turns * (40 + 16 * looked_at)
 
     @torch.inference_mode()
     def __call__(
