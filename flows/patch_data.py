@@ -6,7 +6,7 @@ as those of captures are (`texsr.flows.training_data`), and read the same way.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -109,8 +109,14 @@ def _trusted(references: Warped) -> Warped | None:
     if not len(trust):
         return None
     kept = trust >= max(MIN_TRUST, MIN_TRUST_SHARE * float(np.median(trust.numpy())))
-    parts = {part.name: getattr(references, part.name)[:, kept] for part in fields(references)}
-    return Warped(**parts) if bool(kept.any()) else None
+    if not bool(kept.any()):
+        return None
+    return Warped(
+        color=references.color[:, kept],
+        weight=references.weight[:, kept],
+        prior=references.prior[:, kept],
+        trust=references.trust[:, kept],
+    )
 
 
 def _crops(

@@ -78,6 +78,9 @@ class Aligned(NamedTuple):
     belief: Float32[Tensor, "b k h w"]  # signal-to-noise ratio of that detail, >= 0
     cues: Float32[Tensor, "b k 9 h w"]  # see `_cues`
     crispness: Float32[Tensor, " b"]  # what the finest detail is multiplied by, less 1
+    gain: Float32[Tensor, "b k h w"]  # by which a photo was brought to the atlas's contrast
+    snr: Float32[Tensor, "b k h w"]  # of the band compared, whatever the view
+    shift: Float32[Tensor, "b k 2 h w"]  # high texels (x, y) by which `detail` was moved
 
 
 class Measured(NamedTuple):
@@ -120,6 +123,9 @@ def without_references(base: Float32[Tensor, "b 3 H W"], scale: int) -> Aligned:
         belief=base.new_zeros(b, 0, h, w),
         cues=base.new_zeros(b, 0, NUM_CUES, h, w),
         crispness=base.new_zeros(b),
+        gain=base.new_zeros(b, 0, h, w),
+        snr=base.new_zeros(b, 0, h, w),
+        shift=base.new_zeros(b, 0, 2, h, w),
     )
 
 
@@ -143,7 +149,7 @@ def assemble(
     base: Float32[Tensor, "b 3 H W"], measured: Measured, crispness: Float32[Tensor, " b"]
 ) -> Aligned:
     """Put references together that were measured one by one."""
-    _, snr, share, cosine, px = measured.maps.unbind(2)
+    gain, snr, share, cosine, px = measured.maps.unbind(2)
     belief = snr * _standing(cosine, px, share, axis=1)
     return Aligned(
         base=base,
@@ -152,6 +158,9 @@ def assemble(
         belief=belief,
         cues=_cues(measured, belief, crispness),
         crispness=crispness,
+        gain=gain,
+        snr=snr,
+        shift=torch.zeros_like(measured.maps[:, :, :2]),
     )
 
 

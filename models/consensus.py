@@ -175,4 +175,4 @@ def _moved(aligned: Aligned, shifts: Float32[Tensor, "b k 2 h w"], scale: int) -
         looked = functional.grid_sample(photo, grid, "bicubic", "border", align_corners=False)
         seen = aligned.weight[:, index : index + 1] > 0
         torch.sub(looked, aligned.base, out=details[:, index]).mul_(seen)
-    return aligned._replace(detail=details)
+    return aligned._replace(detail=details, shift=aligned.shift + shifts)

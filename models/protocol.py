@@ -4,9 +4,10 @@ The pipeline declares its own side of this (`texsr.pipeline.stages.superresolve`
 structure.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Num
 from torch import Tensor
 
 
@@ -32,6 +33,32 @@ class WarpedReferences(Protocol):
     @property
     def trust(self) -> Float32[Tensor, "b k"]:
         """[0, 1]; how well the whole view agrees with the atlas."""
+        ...
+
+
+@runtime_checkable
+class PhotoPart(Protocol):
+    """The part of a photo that shows a tile."""
+
+    @property
+    def pixels(self) -> Num[Tensor, "3 p q"]:
+        """SRGB-encoded, 0 to 255."""
+        ...
+
+    @property
+    def px(self) -> Float32[Tensor, "2 H W"]:
+        """Where on it (x, y) each high texel lies, before anything is registered; pixel (0, 0) is
+        centred at (0.5, 0.5). Of use where the reference's weight is above 0."""
+        ...
+
+
+@runtime_checkable
+class LocatedReferences(WarpedReferences, Protocol):
+    """Warped references that may know from which pixels they come."""
+
+    @property
+    def parts(self) -> Sequence[PhotoPart]:
+        """Of the references of a single tile, in their order; empty: that is not known."""
         ...
 
 

@@ -15,8 +15,15 @@ from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of, limited
 from texsr.models.matched import Known, Matched, know, match_photos
 from texsr.models.projection import Projection
-from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
+from texsr.models.protocol import (
+    CroppedReferences,
+    LocatedReferences,
+    PhotoPart,
+    Upscaled,
+    WarpedReferences,
+)
 from texsr.models.reference_attention import Attention
+from texsr.models.reprojection import reprojected
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 from texsr.models.texsr import Answered, Outcome, Texsr
 
@@ -43,6 +50,7 @@ class _Plain(NamedTuple):
     weight: Float32[Tensor, "b k H W"]
     prior: Float32[Tensor, "b k 2 h w"]
     trust: Float32[Tensor, "b k"]
+    parts: tuple[PhotoPart, ...] = ()
 
 
 @final
@@ -161,9 +169,10 @@ class TexsrUpscaler:
         if found is None:
             return Projection()(low, references, scale), None
         outcome = found.outcome
-        high = make_consistent(outcome.high, low, scale)
-        backed = outcome.backed.clamp(0.0, 1.0)
-        return Upscaled(high, confidence_of(limited(outcome.error)), backed), found.features
+        high, error = make_consistent(outcome.high, low, scale), limited(outcome.error)
+        if kept is not None and kept.parts:
+            high = reprojected(high, error, aligned, kept.parts, scale)
+        return Upscaled(high, confidence_of(error), outcome.backed.clamp(0.0, 1.0)), found.features
 
     def _matched(self, low: Tensor, photos: list[Tensor], scale: int) -> Matched | None:
         native = self._native_of(scale)
@@ -185,10 +194,12 @@ class TexsrUpscaler:
         order = distinct(references)
         given = references.color, references.weight, references.prior, references.trust
         all_of_them = len(order) == len(references.color[0])
-        kept = _Plain(*(part if all_of_them else part[:, order] for part in given))
-        if self.options.geometry:
-            return kept
-        return kept._replace(weight=(kept.weight > 0).float(), prior=torch.ones_like(kept.prior))
+        color, weight, prior, trust = (part if all_of_them else part[:, order] for part in given)
+        if not self.options.geometry:
+            return _Plain(color, (weight > 0).float(), torch.ones_like(prior), trust)
+        parts = references.parts if isinstance(references, LocatedReferences) else ()
+        located = tuple(parts[index] for index in order) if parts else ()
+        return _Plain(color, weight, prior, trust, located)
 
     def _native_of(self, scale: int) -> int:
         return scale if scale in self.network.config.scales else scale // BEYOND
@@ -250,6 +261,7 @@ def coarser(aligned: Aligned, factor: int) -> Aligned:
         detail=reduce(aligned.detail.flatten(0, 1), factor).unflatten(0, (b, k)),
         weight=functional.avg_pool2d(aligned.weight, factor),
         cues=cues,
+        shift=aligned.shift / factor,
     )
 
 

@@ -30,6 +30,11 @@ class PhotoPyramid:
         self._lock = threading.Lock()
 
     @property
+    def pixels(self) -> UInt8[Tensor, "3 h w"]:
+        """The full photo, as stored; invalid pixels are like the nearest valid one."""
+        return self._levels[0]
+
+    @property
     def size_bytes(self) -> int:
         """Memory held, with all the levels that may come."""
         return int(self._levels[0].numel() * 4 / 3) + self.valid.nbytes

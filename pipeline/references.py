@@ -3,8 +3,20 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Num
 from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PhotoPart:
+    """The pixels of a photo that show a tile, and where on them its texels lie."""
+
+    pixels: Num[Tensor, "3 p q"]  # sRGB-encoded, 0 to 255, as stored
+    px: Float32[Tensor, "2 H W"]  # (x, y); pixel (0, 0) is centred at (0.5, 0.5); 0 where unseen
+
+    def to(self, device: str) -> "PhotoPart":
+        """The same on another device."""
+        return PhotoPart(pixels=self.pixels.to(device), px=self.px.to(device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -15,6 +27,7 @@ class Reference:
     color: Float32[Tensor, "3 H W"]  # sRGB-encoded, [0, 1]; 0 where the weight is 0
     weight: Float32[Tensor, "H W"]  # [0, 1], 0 = unseen
     prior: Float32[Tensor, "2 h w"]  # low texels: cosine of the view angle; photo px per high texel
+    part: PhotoPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +40,7 @@ class Warped:
         Tensor, "b k 2 h w"
     ]  # low texels: cosine of the view angle; photo px per high texel
     trust: Float32[Tensor, "b k"]  # [0, 1], agreement of the whole view with the atlas
+    parts: tuple[PhotoPart, ...] = ()  # of the references of a single tile; (): not known
 
     def to(self, device: str) -> "Warped":
         """The same on another device."""
@@ -35,6 +49,7 @@ class Warped:
             weight=self.weight.to(device),
             prior=self.prior.to(device),
             trust=self.trust.to(device),
+            parts=tuple(part.to(device) for part in self.parts),
         )
 
 
@@ -58,4 +73,5 @@ def stack(references: list[Reference], trust: list[float]) -> Warped | None:
         weight=torch.stack([r.weight for r in references])[None],
         prior=torch.stack([r.prior for r in references])[None],
         trust=torch.tensor(trust, dtype=torch.float32)[None],
+        parts=tuple(r.part for r in references),
     )

@@ -14,12 +14,13 @@ from torch.nn import functional
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.fit import ViewFit
 from texsr.pipeline.pyramid import PhotoPyramid
-from texsr.pipeline.references import Reference
+from texsr.pipeline.references import PhotoPart, Reference
 from texsr.pipeline.tile import Region
 from texsr.pipeline.turn import Turn
 
 MIN_WEIGHT = 1e-3  # below this a view says nothing
 CROP_MARGIN = 0.1  # of the longer side of what is seen
+PART_MARGIN_PX = 4  # texels are found up to two of them away from where they were thought to be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,6 +96,23 @@ def warp(
         color=color.reshape(3, *shape),
         weight=weight.reshape(shape),
         prior=torch.from_numpy(prior),
+        part=_part(photo, px, texel, surface.covered),
+    )
+
+
+def _part(
+    photo: PhotoPyramid, px: Float32[Tensor, "n 2"], texel: Tensor, covered: Bool[Tensor, "H W"]
+) -> PhotoPart:
+    """Cut out the pixels around those that texels lie on; nothing is copied."""
+    height, width = photo.pixels.shape[1:]
+    limits = torch.tensor([width, height])
+    first = torch.minimum(px.amin(0).floor().long() - PART_MARGIN_PX, limits - 2).clamp_min(0)
+    last = torch.minimum(px.amax(0).ceil().long() + PART_MARGIN_PX, limits)
+    (left, top), (right, bottom) = first.tolist(), torch.maximum(last, first + 2).tolist()
+    placed = torch.zeros(2, covered.numel())
+    placed[:, texel] = (px - first).T
+    return PhotoPart(
+        pixels=photo.pixels[:, top:bottom, left:right], px=placed.reshape(2, *covered.shape)
     )
 
 

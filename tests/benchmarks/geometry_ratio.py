@@ -31,7 +31,7 @@ from texsr.pipeline.camera import Camera
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.rays import RayCaster
-from texsr.pipeline.references import Reference, stack
+from texsr.pipeline.references import PhotoPart, Reference, stack
 from texsr.pipeline.simulation import SimulateSettings
 from texsr.pipeline.stages.load import load_capture
 from texsr.pipeline.stages.rasterize import rasterize
@@ -128,6 +128,7 @@ def tile(rng: np.random.Generator) -> tuple[Tensor, list[Reference]]:
             color=torch.from_numpy(rng.random((3, side, side), dtype=np.float32)),
             weight=torch.ones(side, side),
             prior=torch.ones(2, TILE_TX, TILE_TX),
+            part=PhotoPart(pixels=torch.zeros(3, 1, 1).byte(), px=torch.zeros(2, side, side)),
         )
         for index in range(NUM_VIEWS)
     ]

@@ -26,7 +26,7 @@ from network_common import (
     network_parser,
     read_trial,
 )
-from network_tiles import Piece, edited, fitted, pieces_of, subset
+from network_tiles import Piece, as_photo, edited, fitted, pieces_of, subset
 
 from texsr.flows.settings import RunSettings
 from texsr.models.resample import enlarge
@@ -71,7 +71,8 @@ def of_another(donors: list[Piece]) -> Edit:
             foreign[:, index % num_foreign].roll((37 * index, 53 * index), (2, 3))
             for index in range(num_own)
         ]
-        return edited(piece.references, torch.stack(rolled, 1).clamp(0.0, 1.0))
+        color = torch.stack(rolled, 1).clamp(0.0, 1.0)
+        return edited(piece.references, color, [as_photo(one) for one in color[0]])
 
     return edit
 
@@ -82,7 +83,10 @@ def in_light(gain: float, offset: int, *, clipped: bool) -> Edit:
     def edit(_: int, piece: Piece) -> Warped:
         one = subset(piece.references, [0])
         color = one.color * gain + offset / 255.0
-        return edited(one, color.clamp(0.0, 1.0) if clipped else color)
+        pixels = one.parts[0].pixels.float() * gain + offset
+        if clipped:
+            color, pixels = color.clamp(0.0, 1.0), pixels.clamp(0.0, 255.0)
+        return edited(one, color, [replace(one.parts[0], pixels=pixels)])
 
     return edit
 

@@ -15,7 +15,7 @@ from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.tiles import TileInput, TileSource
 from texsr.pipeline.color import to_integer
-from texsr.pipeline.references import Warped
+from texsr.pipeline.references import PhotoPart, Warped
 from texsr.pipeline.stages.select import select
 from texsr.pipeline.stages.superresolve import Upscaler, superresolve
 from texsr.pipeline.tile import Region, Tile, plan_tiles
@@ -77,12 +77,23 @@ def subset(references: Warped, order: list[int]) -> Warped:
         weight=references.weight[:, order],
         prior=references.prior[:, order],
         trust=references.trust[:, order],
+        parts=tuple(references.parts[index] for index in order),
     )
 
 
-def edited(references: Warped, color: Float32[Tensor, "b k 3 H W"]) -> Warped:
-    """Put other colours where the references see."""
-    return replace(references, color=color * (references.weight > 0)[:, :, None])
+def edited(
+    references: Warped, color: Float32[Tensor, "b k 3 H W"], parts: Sequence[PhotoPart]
+) -> Warped:
+    """Put other colours where the references see, and other photos behind them."""
+    seen = (references.weight > 0)[:, :, None]
+    return replace(references, color=color * seen, parts=tuple(parts))
+
+
+def as_photo(color: Float32[Tensor, "3 H W"]) -> PhotoPart:
+    """Make a photo of texels: one pixel each."""
+    rows, columns = torch.meshgrid(*(torch.arange(side) for side in color.shape[1:]), indexing="ij")
+    px = torch.stack([columns, rows]).float() + 0.5
+    return PhotoPart(pixels=(color * 255.0).round().to(torch.uint8), px=px)
 
 
 def _spread(tiles: list[Tile]) -> list[Tile]:

@@ -38,6 +38,7 @@ def aligned_to(truth: Tensor, shifts: list[tuple[float, float]], belief: float =
         weight=torch.ones(1, k, SIDE * SCALE, SIDE * SCALE),
         belief=torch.full((1, k, SIDE, SIDE), belief),
         cues=torch.zeros(1, k, 9, SIDE, SIDE),
+        shift=torch.zeros(1, k, 2, SIDE, SIDE),
     )
 
 

@@ -14,6 +14,7 @@ from texsr.pipeline.fit import ViewFit
 from texsr.pipeline.pyramid import PhotoPyramid
 from texsr.pipeline.rays import RayCaster
 from texsr.pipeline.references import Reference, stack
+from texsr.pipeline.spline import sample_spline
 from texsr.pipeline.stages.rasterize import rasterize
 from texsr.pipeline.stages.reference import (
     LowSight,
@@ -187,6 +188,18 @@ def test_a_field_of_shifts_is_interpolated_as_the_fit_says():
     seen = (reference.weight > 0)[made.surface.covered]
     got = reference.color[:, made.surface.covered][:, seen]
     torch.testing.assert_close(got, sampled[:, seen], atol=5e-3, rtol=0)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.3])
+def test_the_part_of_a_photo_tells_where_its_colours_come_from(shift):
+    made = bench()
+    found = made.warped(fit=fit_of(np.full((1, 1, 2), shift)))
+    seen = found.weight > 0
+    sampled = sample_spline(found.part.pixels, found.part.px[:, seen].T.contiguous())
+    torch.testing.assert_close(sampled, found.color[:, seen], atol=1e-3, rtol=0)
+    assert not found.part.px[:, ~seen].any()
+    inside = torch.tensor(found.part.pixels.shape[:0:-1])[:, None]
+    assert bool((found.part.px[:, seen] < inside).all())
 
 
 def test_far_from_the_origin_of_the_world_nothing_is_lost():

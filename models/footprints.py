@@ -1,0 +1,132 @@
+"""Which texels lie on which pixels of a photo, and how much of each pixel they make up.
+
+A texel is taken for a square of the area that it has on the photo, upright there: for texels that
+are not larger than pixels that is what a sensor adds up, to a few hundredths of a pixel.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from texsr.models.alignment import LUMA_WEIGHTS
+from texsr.models.protocol import PhotoPart
+
+
+class Footprints(NamedTuple):
+    """Which pixels see which texels of a tile: n texels, m pixels."""
+
+    texel: Int64[Tensor, " n"]  # flat indices on the tile
+    pixel: Int64[Tensor, "4 n"]  # those that it lies on
+    share: Float32[Tensor, "4 n"]  # of the pixel; a pixel's shares add up to 1
+    value: Float32[Tensor, " m"]  # luma of the pixels
+    counts: Float32[Tensor, " m"]  # 1 where enough of a pixel is covered
+    px: Float32[Tensor, " n"]  # photo px per texel
+
+    def averaged(self, texels: Float32[Tensor, " n"]) -> Float32[Tensor, " m"]:
+        """Average the texels on each pixel, as the photo did."""
+        out = torch.zeros_like(self.value)
+        for pixel, share in zip(self.pixel, self.share, strict=True):
+            out.scatter_add_(0, pixel, texels * share)
+        return out
+
+    def over(self, plane: Float32[Tensor, "H W"]) -> Float32[Tensor, " m"]:
+        """Average the texels of a whole tile on each pixel."""
+        return self.averaged(self.of(plane))
+
+    def of(self, plane: Float32[Tensor, "H W"]) -> Float32[Tensor, " n"]:
+        """Take the texels that the photo sees from a whole tile."""
+        return plane.reshape(-1).index_select(0, self.texel)
+
+    def seen(self, pixels: Float32[Tensor, " m"]) -> Float32[Tensor, " n"]:
+        """Give each texel what its pixels give it; the transpose of `averaged`."""
+        out = torch.zeros_like(self.px)
+        for pixel, share in zip(self.pixel, self.share, strict=True):
+            out.addcmul_(share, pixels.index_select(0, pixel))
+        return out
+
+    def shown(self, pixels: Float32[Tensor, " m"]) -> Float32[Tensor, " n"]:
+        """Average the pixels that each texel lies on."""
+        return self.seen(pixels) / self.share.sum(0).clamp_min(1e-6)
+
+
+def footprints(
+    part: PhotoPart,
+    weight: Float32[Tensor, "H W"],
+    shift: Float32[Tensor, "2 H W"],
+    sampling: tuple[float, float],
+    covered: float,
+) -> Footprints | None:
+    """Find which pixels of a photo see which texels.
+
+    A texel is a square of the area that it has on the photo; texels at the border of what is seen
+    are left out.
+
+    Args:
+        part: the photo.
+        weight: 0 where the view sees nothing.
+        shift: how far, in texels, from its own place a texel is found on the photo.
+        sampling: least and most photo px per texel that are of use.
+        covered: share of a pixel's area from which it counts.
+
+    Returns:
+        None: there are none of use.
+    """
+    px = part.px
+    along_x, along_y = torch.zeros_like(px), torch.zeros_like(px)
+    along_x[..., 1:-1] = (px[..., 2:] - px[..., :-2]) * 0.5
+    along_y[..., 1:-1, :] = (px[..., 2:, :] - px[..., :-2, :]) * 0.5
+    area = (along_x[0] * along_y[1] - along_x[1] * along_y[0]).abs()
+    side = area.sqrt()
+    useful = (side > sampling[0]) & (side < sampling[1]) & _surrounded(weight > 0)
+    texel = torch.nonzero(useful.reshape(-1))[:, 0]
+    if len(texel) == 0:
+        return None
+    planes = px, along_x, along_y, shift
+    at, x, y, shift = (plane.reshape(2, -1).index_select(1, texel) for plane in planes)
+    area, side = (plane.reshape(-1).index_select(0, texel) for plane in (area, side))
+    at = at + x * shift[0] + y * shift[1]
+    height, width = part.pixels.shape[1:]
+    limits = at.new_tensor([[width], [height]])
+    at = torch.minimum(at, limits - 0.51).clamp_min(0.5)
+    first = (at - 0.5).floor()
+    half = (side * 0.5).clamp_max(0.5)
+    # How much of the texel lies on this side of the line between the first pixel and the next.
+    before = ((first + 1.0 - at + half) / (2.0 * half)).clamp(0.0, 1.0)
+    column, row = first.long()
+    corner = row * width + column
+    pixel = torch.stack([corner, corner + 1, corner + width, corner + width + 1])
+    (bx, by), after = before, 1.0 - before
+    share = torch.stack([bx * by, after[0] * by, bx * after[1], after[0] * after[1]]) * area
+    return _numbered(part, texel, pixel, share, side, covered)
+
+
+def _numbered(
+    part: PhotoPart,
+    texel: Tensor,
+    pixel: Tensor,
+    share: Tensor,
+    side: Tensor,
+    covered: float,
+) -> Footprints:
+    """Count the pixels that are looked at, and share them out."""
+    used = torch.zeros(part.pixels.shape[1] * part.pixels.shape[2], dtype=torch.bool)
+    used = used.to(pixel.device).index_fill_(0, pixel.reshape(-1), True)
+    number = torch.cumsum(used, 0) - 1
+    chosen = torch.nonzero(used)[:, 0]
+    pixel = number.take(pixel)
+    total = share.new_zeros(len(chosen)).scatter_add_(0, pixel.reshape(-1), share.reshape(-1))
+    share = share / total.clamp_min(1e-6).take(pixel)
+    weights = share.new_tensor(LUMA_WEIGHTS) / 255.0
+    value = weights @ part.pixels.reshape(3, -1)[:, chosen].float()
+    return Footprints(texel, pixel, share, value, (total > covered).float(), side)
+
+
+def _surrounded(seen: Tensor) -> Tensor:
+    """Whether a texel and its four neighbours are seen."""
+    inside = torch.zeros_like(seen)
+    inside[1:-1, 1:-1] = (
+        seen[1:-1, 1:-1] & seen[:-2, 1:-1] & seen[2:, 1:-1] & seen[1:-1, :-2] & seen[1:-1, 2:]
+    )
+    return inside

@@ -1,0 +1,262 @@
+"""An answer held against the pixels of the photos, and corrected by what explains them.
+
+A photo that is coarser than the texels reaches a network interpolated: what lay beyond its
+sampling has folded into what lies below, and from one warped photo nothing tells the two apart.
+Here the answer is looked at as the photo looked: a pixel is the average of the texels on its area.
+Photos sample a surface at different places, and what one has folded the others unfold. That the
+texels are found which best explain all pixels is how multi-frame super-resolution works since
+Irani, Peleg, "Improving Resolution by Image Registration", CVGIP 1991; on the texture of a surface,
+Goldlücke, Aubry, Kolev, Cremers, "A Super-Resolution Framework for High-Accuracy Multiview
+Reconstruction", IJCV 2014.
+
+We look for the likeliest correction of an answer that is good already. How far texels may be off is
+known (the expected error), and how far pixels may be is measured by what they are off around, at
+least as much as noise makes them. Corrections of neighbouring texels are alike. Light is brought to
+that of the answer first, and what is left of a displacement is taken out. As everywhere, a photo
+counts as far as it agrees with the atlas; one that samples the texels densely has to agree well,
+since the network had all of it.
+
+Only luma is corrected: detail hardly differs between colours.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.alignment import Aligned, luma_of, spread
+from texsr.models.footprints import Footprints, footprints
+from texsr.models.protocol import PhotoPart
+from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.smoothing import blur
+
+STANDARD = 1.25  # standard deviation by mean absolute error, of a normal distribution
+NEVER = 1e3  # variance of the noise of a pixel that says nothing
+LEAST_EIGENVALUE = 0.1  # that the solver is made for: what lies below it is left to the prior
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReprojectionSettings:
+    """How pixels are weighed. Lengths are in low texels where not said otherwise."""
+
+    least_px: float = 0.2
+    """Photo px per texel below which a photo tells nothing that the atlas does not."""
+    most_px: float = 1.5
+    """Photo px per texel from which the network has seen all there is."""
+    covered: float = 0.6
+    """Share of a pixel's area that the texels of a tile have to cover."""
+    light_sigma_tx: float = 2.0
+    """Window in which the mean of what pixels are off is put down to light."""
+    shift_sigma_tx: float = 2.0
+    """Window in which a displacement is measured."""
+    most_shift: float = 2.0
+    """Longest displacement along an axis, in high texels."""
+    slope_floor: float = 2e-5
+    """Mean squared slope per high texel below which a displacement shrinks to nothing."""
+    noise_sigma_tx: float = 1.5
+    """Window in which the noise of pixels is measured."""
+    least_noise: float = 3.0 / 255.0
+    """Standard deviation of pixels, at least: sensor, JPEG, and what the model lacks."""
+    wanted_snr: float = 3.0
+    """Signal-to-noise ratio by which a photo of half a pixel per texel counts one half; grows with
+    the fourth power of the sampling."""
+    smooth_texels: float = 0.8
+    """Sigma over which corrections are alike, in high texels."""
+    rounds: int = 5
+    """Of the solver."""
+
+
+class _Told(NamedTuple):
+    """What a photo says against the answer."""
+
+    footprints: Footprints
+    off: Float32[Tensor, " m"]  # luma of the pixels, less what the answer makes them
+    noise: Float32[Tensor, " m"]  # variance to expect of that
+
+
+def reprojected(
+    high: Float32[Tensor, "1 3 H W"],
+    error: Float32[Tensor, "1 1 H W"],
+    aligned: Aligned,
+    parts: Sequence[PhotoPart],
+    scale: int,
+    settings: ReprojectionSettings | None = None,
+) -> Float32[Tensor, "1 3 H W"]:
+    """Correct an answer by what the pixels of its photos say against it.
+
+    Args:
+        high: true to the low atlas, and so is what is given back.
+        error: expected absolute error of `high`.
+        aligned: the tile with its references, registered.
+        parts: where each of the references comes from, in the same order.
+        scale: high texels per low texel.
+        settings: how.
+    """
+    chosen = settings or ReprojectionSettings()
+    luma = luma_of(high)[0, 0]
+    told = [
+        one
+        for index, part in enumerate(parts)
+        if (one := _told(luma, aligned, index, part, scale, chosen)) is not None
+    ]
+    if not told:
+        return high
+    variance = (STANDARD * error[0, 0]) ** 2
+    found = _likeliest(told, variance, chosen)[None, None]
+    return high + (found - enlarge_faithfully(reduce(found, scale), scale))
+
+
+def _told(
+    luma: Float32[Tensor, "H W"],
+    aligned: Aligned,
+    index: int,
+    part: PhotoPart,
+    scale: int,
+    settings: ReprojectionSettings,
+) -> _Told | None:
+    """Hold the answer against one photo."""
+    planes = aligned.gain[0, index, None], aligned.snr[0, index, None], aligned.shift[0, index]
+    gain, snr, *shift = spread(torch.cat(planes)[None], scale)[0]
+    weight, sampling = aligned.weight[0, index], (settings.least_px, settings.most_px)
+    found = footprints(part, weight, torch.stack(shift), sampling, settings.covered)
+    if found is None:
+        return None
+    window = _Window(found, luma.shape, scale)
+    off = _off(luma, gain, window, settings)
+    around = window.mean(found.shown(off * off)[None], settings.noise_sigma_tx)[0]
+    noise = found.averaged(around).clamp_min(settings.least_noise**2)
+    agreed = found.over(snr)
+    wanted = settings.wanted_snr * (2.0 * found.averaged(found.px)) ** 4
+    standing = found.over(weight) * agreed / (agreed + wanted + 1e-3) * found.counts
+    return _Told(found, off, noise / standing.clamp_min(noise / NEVER))
+
+
+def _off(
+    luma: Float32[Tensor, "H W"],
+    gain: Float32[Tensor, "H W"],
+    window: "_Window",
+    settings: ReprojectionSettings,
+) -> Float32[Tensor, " m"]:
+    """Tell what pixels are off, in the light of the answer and moved to where it shows the same."""
+    found = window.found
+    off = (found.over(gain) * found.value - found.over(luma)) * found.counts
+    here = found.shown(off)
+    light = window.mean(here[None], settings.light_sigma_tx)[0]
+    x, y = (found.of(slope) for slope in _slopes(luma))
+    shift = _displacement(window, x, y, here - light, settings)
+    return (off - found.averaged(light + x * shift[0] + y * shift[1])) * found.counts
+
+
+class _Window:
+    """Windows around the texels that a photo sees, on low texels."""
+
+    def __init__(self, found: Footprints, shape: Sequence[int], scale: int) -> None:
+        self.found, self.shape, self.scale = found, tuple(shape), scale
+        self._seen = (found.shown(found.counts) > 0.5).float()
+        self._share = self._low(self._seen[None])
+
+    def mean(self, values: Float32[Tensor, "c n"], sigma: float) -> Float32[Tensor, "c n"]:
+        """Average values of the texels around each."""
+        around = blur(self._share, sigma).clamp_min(1e-4)
+        low = blur(self._low(values * self._seen), sigma) / around
+        return spread(low, self.scale)[0].reshape(len(values), -1).index_select(1, self.found.texel)
+
+    def _low(self, values: Float32[Tensor, "c n"]) -> Float32[Tensor, "1 c h w"]:
+        plane = values.new_zeros(len(values), math.prod(self.shape))
+        plane.index_copy_(1, self.found.texel, values)
+        return functional.avg_pool2d(plane.reshape(1, len(values), *self.shape), self.scale)
+
+
+def _displacement(
+    window: _Window,
+    slope_x: Float32[Tensor, " n"],
+    slope_y: Float32[Tensor, " n"],
+    off: Float32[Tensor, " n"],
+    settings: ReprojectionSettings,
+) -> Float32[Tensor, "2 n"]:
+    """Measure how far the photo lies beside the answer, in high texels."""
+    pairs = (slope_x, slope_x), (slope_y, slope_y), (slope_x, slope_y), (slope_x, off)
+    pairs = (*pairs, (slope_y, off))
+    products = torch.stack([one * other for one, other in pairs])
+    xx, yy, xy, xd, yd = window.mean(products, settings.shift_sigma_tx)
+    xx, yy = xx + settings.slope_floor, yy + settings.slope_floor
+    along = torch.stack([yy * xd - xy * yd, xx * yd - xy * xd]) / (xx * yy - xy * xy)
+    return along.clamp(-settings.most_shift, settings.most_shift)
+
+
+def _slopes(luma: Float32[Tensor, "H W"]) -> tuple[Tensor, Tensor]:
+    """Give slopes along x and y, per texel."""
+    padded = functional.pad(luma[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+    x = (padded[1:-1, 2:] - padded[1:-1, :-2]) * 0.5
+    y = (padded[2:, 1:-1] - padded[:-2, 1:-1]) * 0.5
+    return x, y
+
+
+def _likeliest(
+    told: Sequence[_Told], variance: Float32[Tensor, "H W"], settings: ReprojectionSettings
+) -> Float32[Tensor, "H W"]:
+    """Find the likeliest correction of the texels, of which pixels are off by so much.
+
+    Solved for the pixels' shares of it, by a fixed number of Chebyshev steps, each of which looks
+    at the neighbourhood alone: nothing is added up over a tile that would tell where it ends.
+    Scaled by the sums of its rows, which are not negative, the matrix has no eigenvalue above 1.
+    """
+
+    def texels(shares: list[Tensor]) -> Tensor:
+        total = torch.zeros_like(variance)
+        for one, share in zip(told, shares, strict=True):
+            seen = one.footprints
+            total.view(-1).index_add_(0, seen.texel, seen.seen(share))
+        return _alike(variance * _alike(total, settings), settings)
+
+    def pixels(shares: list[Tensor]) -> list[Tensor]:
+        plane = texels(shares)
+        averaged = [one.footprints.over(plane) for one in told]
+        return [
+            made + one.noise * share
+            for made, one, share in zip(averaged, told, shares, strict=True)
+        ]
+
+    rows = pixels([torch.ones_like(one.off) for one in told])
+    shares = step = [torch.zeros_like(one.off) for one in told]
+    left = [one.off for one in told]
+    for number, (keep, add) in enumerate(chebyshev(settings.rounds)):
+        if number:
+            made = pixels(shares)
+            left = [one.off - part for one, part in zip(told, made, strict=True)]
+        step = [keep * s + add * one / row for s, one, row in zip(step, left, rows, strict=True)]
+        shares = [share + s for share, s in zip(shares, step, strict=True)]
+    return texels(shares)
+
+
+def chebyshev(rounds: int) -> list[tuple[float, float]]:
+    """Give how much to keep of the last step, and to add of what is left, round by round.
+
+    For a matrix whose eigenvalues lie between `LEAST_EIGENVALUE` and 1: Saad, "Iterative Methods
+    for Sparse Linear Systems", 2003, algorithm 12.1.
+    """
+    middle, half = (1.0 + LEAST_EIGENVALUE) / 2.0, (1.0 - LEAST_EIGENVALUE) / 2.0
+    sigma = middle / half
+    rho = 1.0 / sigma
+    found = [(0.0, 1.0 / middle)]
+    for _ in range(rounds - 1):
+        after = 1.0 / (2.0 * sigma - rho)
+        found.append((after * rho, 2.0 * after / half))
+        rho = after
+    return found
+
+
+def _alike(plane: Float32[Tensor, "H W"], settings: ReprojectionSettings) -> Float32[Tensor, "H W"]:
+    """Let neighbours have a part in each other; what they are drawn from keeps its variance."""
+    sigma = settings.smooth_texels
+    reach = math.ceil(3 * sigma)
+    offset = torch.arange(-reach, reach + 1, device=plane.device, dtype=plane.dtype)
+    taps = torch.exp(-(offset**2) / (2.0 * sigma**2))
+    taps = taps / taps.square().sum().sqrt()
+    across = functional.conv2d(plane[None, None], taps.view(1, 1, 1, -1), padding=(0, reach))
+    return functional.conv2d(across, taps.view(1, 1, -1, 1), padding=(reach, 0))[0, 0]

@@ -1,0 +1,292 @@
+"""Answers that are held against pixels: what photos hold comes back, and nothing else does."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.alignment import Aligned, luma_of, without_references
+from texsr.models.degradation import smooth_field
+from texsr.models.footprints import Footprints, footprints
+from texsr.models.reprojection import ReprojectionSettings, chebyshev, reprojected
+from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.texsr import Texsr, TexsrConfig
+from texsr.models.texsr_upscaler import TexsrUpscaler
+from texsr.pipeline.references import PhotoPart, Warped
+
+SCALE, SIDE = 4, 32
+HIGH = SIDE * SCALE
+SAMPLING, COVERED = (0.2, 1.5), 0.6
+
+
+def places(px_per_texel: float, offset: tuple[float, float], side: int = HIGH) -> Tensor:
+    """Where the texels of a flat tile lie on a photo of it."""
+    centres = (torch.arange(side) + 0.5) * px_per_texel
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    return torch.stack([x + offset[0], y + offset[1]])
+
+
+def photo(truth: Tensor, px_per_texel: float, offset: tuple[float, float]) -> PhotoPart:
+    """A photo of a flat tile: pixels are averages over their areas, by a literal sum."""
+    fine = 40  # samples of a pixel, an axis
+    pixels = int(truth.shape[3] * px_per_texel) + 2
+    at = (torch.arange(pixels * fine) + 0.5) / fine
+    column, row = (
+        ((at - shift) / px_per_texel).floor().long().clamp(0, truth.shape[3] - 1)
+        for shift in offset
+    )
+    seen = functional.avg_pool2d(truth[:, :, row][:, :, :, column], fine)[0]
+    return PhotoPart(
+        pixels=(seen * 255.0).round().clamp(0, 255).to(torch.uint8),
+        px=places(px_per_texel, offset, truth.shape[3]),
+    )
+
+
+def footprints_of(part: PhotoPart, weight: Tensor | None = None) -> Footprints:
+    side = part.px.shape[1]
+    seen = torch.ones(side, side) if weight is None else weight
+    found = footprints(part, seen, torch.zeros(2, side, side), SAMPLING, COVERED)
+    assert found is not None
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """A flat tile, photos of it, and an answer that lacks what the atlas lacks."""
+
+    truth: Tensor
+    high: Tensor
+    error: Tensor
+    aligned: Aligned
+    parts: list[PhotoPart]
+
+    def corrected(self, **changes: float) -> Tensor:
+        settings = replace(ReprojectionSettings(), **changes)
+        return reprojected(self.high, self.error, self.aligned, self.parts, SCALE, settings)
+
+    def off(self, high: Tensor) -> float:
+        inner = slice(16, -16)
+        return float(
+            (luma_of(high) - luma_of(self.truth))[..., inner, inner].square().mean().sqrt()
+        )
+
+
+def aligned_to(high: Tensor, count: int, snr: float = 300.0) -> Aligned:
+    blank, low = without_references(high, SCALE), high.shape[2] // SCALE
+    return blank._replace(
+        weight=torch.ones(1, count, high.shape[2], high.shape[3]),
+        gain=torch.ones(1, count, low, low),
+        snr=torch.full((1, count, low, low), snr),
+        shift=torch.zeros(1, count, 2, low, low),
+    )
+
+
+def scene_of(truth: Tensor, parts: list[PhotoPart]) -> Scene:
+    high = enlarge_faithfully(reduce(truth, SCALE), SCALE)
+    error = torch.full_like(high[:, :1], float((high - truth).abs().mean()))
+    aligned = aligned_to(high, len(parts))
+    return Scene(truth=truth, high=high, error=error, aligned=aligned, parts=parts)
+
+
+@pytest.fixture
+def truth(rng) -> Tensor:
+    """Grey, with detail down to a few texels."""
+    field = smooth_field(rng, 1, (HIGH, HIGH), 2.0)[None]
+    return (0.5 + 0.15 * field / field.std()).clamp(0.05, 0.95).expand(1, 3, HIGH, HIGH)
+
+
+@pytest.fixture
+def scene(truth) -> Scene:
+    offsets = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.25, 0.7)]
+    return scene_of(truth, [photo(truth, 0.5, offset) for offset in offsets])
+
+
+@given(
+    px=st.floats(0.25, 0.95), x=st.floats(0.0, 1.0), y=st.floats(0.0, 1.0), seed=st.integers(0, 99)
+)
+def test_texels_add_up_to_what_the_photo_shows(px, x, y, seed):
+    draw = torch.Generator().manual_seed(seed)
+    image = functional.interpolate(torch.rand(1, 1, 12, 12, generator=draw), 24, mode="bicubic")
+    image = image.clamp(0, 1).expand(1, 3, 24, 24)
+    found = footprints_of(photo(image, px, (x, y)))
+    made = found.averaged(image[0, 0].reshape(-1)[found.texel])
+    row, column = found.texel // 24, found.texel % 24
+    rim = (torch.minimum(row, column) < 4) | (torch.maximum(row, column) > 19)
+    inner = torch.ones_like(made)  # pixels that no texel near the border lies on
+    for pixel in found.pixel:
+        inner[pixel[rim]] = 0.0
+    off = ((made - found.value) * inner).abs().sum() / inner.sum()
+    assert float(off) < 0.01
+
+
+def test_a_texel_of_half_a_pixel_is_a_quarter_of_it():
+    image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    found = footprints_of(photo(image, 0.5, (0.0, 0.0)))
+    made = found.averaged(luma_of(image).reshape(-1)[found.texel])
+    inner = functional.avg_pool2d(luma_of(image), 2)[0, 0, 1:-1, 1:-1].reshape(-1)
+    whole = found.counts > 0
+    torch.testing.assert_close(made[whole], inner, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.value[whole], inner, atol=1 / 255, rtol=0)
+
+
+@given(px=st.floats(0.25, 1.4), seed=st.integers(0, 99))
+def test_what_texels_are_given_is_the_transpose_of_what_they_give(px, seed):
+    draw = torch.Generator().manual_seed(seed)
+    found = footprints_of(photo(torch.rand(1, 3, 20, 20, generator=draw), px, (0.3, 0.6)))
+    texels = torch.rand(len(found.texel), generator=draw)
+    pixels = torch.rand(len(found.value), generator=draw)
+    one, other = (found.averaged(texels) * pixels).sum(), (texels * found.seen(pixels)).sum()
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_unseen_too_coarse_or_too_fine_has_no_footprint(truth):
+    part = photo(truth, 0.5, (0.0, 0.0))
+    unseen = torch.zeros(HIGH, HIGH)
+    still = torch.zeros(2, HIGH, HIGH)
+    assert footprints(part, unseen, still, SAMPLING, COVERED) is None
+    for px in (0.1, 2.0):
+        other = replace(part, px=places(px, (0.0, 0.0)))
+        assert footprints(other, unseen + 1, still, SAMPLING, COVERED) is None
+
+
+def test_photos_coarser_than_texels_bring_back_what_they_hold(scene):
+    before, after = scene.off(scene.high), scene.off(scene.corrected())
+    assert after < 0.6 * before
+
+
+def test_more_photos_bring_back_more(scene):
+    fewer = replace(scene, parts=scene.parts[:2], aligned=aligned_to(scene.high, 2))
+    assert scene.off(scene.corrected()) < 0.9 * fewer.off(fewer.corrected())
+
+
+def test_the_answer_stays_true_to_the_atlas(scene):
+    low, after = reduce(scene.high, SCALE), reduce(scene.corrected(), SCALE)
+    torch.testing.assert_close(low[..., 4:-4, 4:-4], after[..., 4:-4, 4:-4], atol=1e-4, rtol=0)
+
+
+def test_a_right_answer_stays(scene):
+    right = replace(scene, high=scene.truth)
+    assert right.off(right.corrected()) < 0.1 * scene.off(scene.high)
+
+
+def test_photos_that_do_not_agree_with_the_atlas_change_nothing(scene):
+    doubted = replace(scene, aligned=aligned_to(scene.high, len(scene.parts), snr=0.0))
+    assert (doubted.corrected() - doubted.high).abs().max() < 1e-4
+
+
+def test_what_is_certain_stays(scene):
+    certain = replace(scene, error=torch.full_like(scene.error, 1e-5))
+    assert (certain.corrected() - certain.high).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(0.8, 0.0), (1.1, -0.05), (1.0, 0.04)])
+def test_light_does_not_count(scene, gain, offset):
+    lit = [
+        replace(part, pixels=part.pixels.float() * gain + offset * 255.0) for part in scene.parts
+    ]
+    brought = scene.aligned._replace(gain=scene.aligned.gain / gain)
+    other = replace(scene, parts=lit, aligned=brought)
+    change = (other.corrected() - scene.corrected())[..., 16:-16, 16:-16]
+    assert float(change.abs().max()) < 1 / 255
+
+
+def test_order_does_not_count(scene):
+    turned = replace(scene, parts=scene.parts[::-1])
+    torch.testing.assert_close(turned.corrected(), scene.corrected(), atol=1e-5, rtol=0)
+
+
+def test_a_photo_that_lies_beside_the_answer_does_not_move_it(scene):
+    nearly = torch.lerp(scene.high, scene.truth, 0.8)
+    beside = [replace(part, px=part.px + 0.1) for part in scene.parts]
+    moved = replace(scene, high=nearly, parts=beside)
+    as_it_is = moved.off(moved.corrected(most_shift=0.0))
+    assert as_it_is > moved.off(nearly)  # not brought back, it makes the answer worse
+    assert moved.off(moved.corrected()) < 0.7 * as_it_is
+
+
+def test_what_is_far_away_does_not_count(scene):
+    pixels = scene.parts[0].pixels.clone()
+    pixels[:, :8] = 0
+    other = replace(scene, parts=[replace(scene.parts[0], pixels=pixels), *scene.parts[1:]])
+    change = (other.corrected() - scene.corrected()).abs()
+    assert float(change[..., :16, :].max()) > 2 / 255
+    assert float(change[..., 96:, :].max()) < 0.1 / 255
+
+
+def test_the_solver_comes_to_what_solves_the_equations():
+    draw = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(12, 12, generator=draw, dtype=torch.float64))[0]
+    matrix = basis @ torch.diag(torch.linspace(0.1, 1.0, 12).double()) @ basis.T
+    wanted = torch.rand(12, generator=draw).double()
+    found, step = torch.zeros(12).double(), torch.zeros(12).double()
+    for keep, add in chebyshev(30):
+        step = keep * step + add * (wanted - matrix @ found)
+        found = found + step
+    torch.testing.assert_close(found, torch.linalg.solve(matrix, wanted), atol=1e-6, rtol=0)
+
+
+def test_more_rounds_change_little(scene):
+    change = scene.corrected(rounds=40) - scene.corrected()
+    assert float(change.square().mean().sqrt()) < 0.15 * float(
+        (scene.corrected() - scene.high).square().mean().sqrt()
+    )
+
+
+def located(truth: Tensor, parts: list[PhotoPart]) -> Warped:
+    """The same photos as references: warped, and with their pixels."""
+    px = torch.stack(
+        [(part.px / torch.tensor(part.pixels.shape[:0:-1])[:, None, None]) for part in parts]
+    )
+    grid = px.permute(0, 2, 3, 1) * 2.0 - 1.0
+    photos = [part.pixels[None].float() / 255.0 for part in parts]
+    color = torch.cat(
+        [
+            functional.grid_sample(one, at[None], "bicubic", "border", align_corners=False)
+            for one, at in zip(photos, grid, strict=True)
+        ]
+    )
+    k, side = len(parts), truth.shape[3]
+    return Warped(
+        color=color[None],
+        weight=torch.ones(1, k, side, side),
+        prior=torch.ones(1, k, 2, side // SCALE, side // SCALE),
+        trust=torch.ones(1, k),
+        parts=tuple(parts),
+    )
+
+
+@pytest.fixture
+def upscaler() -> TexsrUpscaler:
+    torch.manual_seed(0)
+    small = TexsrConfig(width=8, prior_blocks=1, fusion_blocks=1, reference_width=6)
+    return TexsrUpscaler(Texsr(small))
+
+
+def test_a_network_is_held_against_the_pixels_where_they_are_known(upscaler, scene):
+    low, given = reduce(scene.truth, SCALE), located(scene.truth, scene.parts)
+    found = upscaler(low, given, SCALE)
+    without = upscaler(low, replace(given, parts=()), SCALE)
+    assert scene.off(found.high) < 0.99 * scene.off(without.high)
+    assert torch.equal(found.evidence, without.evidence)
+    unplaced = upscaler.ablated("geometry")
+    plain = unplaced(low, given, SCALE).high
+    assert torch.equal(plain, unplaced(low, replace(given, parts=()), SCALE).high)
+
+
+def test_a_photo_that_comes_twice_counts_once(upscaler, scene):
+    low, given = reduce(scene.truth, SCALE), located(scene.truth, scene.parts)
+    twice = located(scene.truth, [*scene.parts, scene.parts[0]])
+    assert torch.equal(upscaler(low, given, SCALE).high, upscaler(low, twice, SCALE).high)
+
+
+def test_beyond_its_own_scales_a_network_is_held_against_pixels_too(upscaler, scene):
+    low = reduce(scene.truth, 2 * SCALE)
+    given = located(scene.truth, scene.parts)
+    given = replace(given, prior=torch.ones(1, len(scene.parts), 2, SIDE // 2, SIDE // 2))
+    found = upscaler(low, given, 2 * SCALE).high
+    without = upscaler(low, replace(given, parts=()), 2 * SCALE).high
+    assert scene.off(found) < 0.99 * scene.off(without)
