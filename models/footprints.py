@@ -14,10 +14,24 @@ from texsr.models.alignment import LUMA_WEIGHTS
 from texsr.models.protocol import PhotoPart
 
 
+class Box(NamedTuple):
+    """A part of a tile, in texels."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        rows, columns = self
+        return rows.stop - rows.start, columns.stop - columns.start
+
+
 class Footprints(NamedTuple):
     """Which pixels see which texels of a tile: n texels, m pixels."""
 
-    texel: Int64[Tensor, " n"]  # flat indices on the tile
+    box: Box  # all that the photo sees lies within
+    texel: Int64[Tensor, " n"]  # flat indices on the box
     pixel: Int64[Tensor, "4 n"]  # those that it lies on
     share: Float32[Tensor, "4 n"]  # of the pixel; a pixel's shares add up to 1
     value: Float32[Tensor, " m"]  # luma of the pixels
@@ -35,9 +49,19 @@ class Footprints(NamedTuple):
         """Average the texels of a whole tile on each pixel."""
         return self.averaged(self.of(plane))
 
+    def within(self, plane: Float32[Tensor, "p q"]) -> Float32[Tensor, " m"]:
+        """Average the texels of the box on each pixel."""
+        return self.averaged(plane.reshape(-1).index_select(0, self.texel))
+
     def of(self, plane: Float32[Tensor, "H W"]) -> Float32[Tensor, " n"]:
         """Take the texels that the photo sees from a whole tile."""
-        return plane.reshape(-1).index_select(0, self.texel)
+        return plane[self.box].reshape(-1).index_select(0, self.texel)
+
+    def placed(self, texels: Float32[Tensor, "c n"]) -> Float32[Tensor, "c p q"]:
+        """Put texels in their places on the box, among zeros."""
+        height, width = self.box.shape
+        plane = texels.new_zeros(len(texels), height * width)
+        return plane.index_copy_(1, self.texel, texels).view(len(texels), height, width)
 
     def seen(self, pixels: Float32[Tensor, " m"]) -> Float32[Tensor, " n"]:
         """Give each texel what its pixels give it; the transpose of `averaged`."""
@@ -53,8 +77,9 @@ class Footprints(NamedTuple):
 
 def footprints(
     part: PhotoPart,
-    weight: Float32[Tensor, "H W"],
-    shift: Float32[Tensor, "2 H W"],
+    box: Box,
+    weight: Float32[Tensor, "p q"],
+    shift: Float32[Tensor, "2 p q"],
     sampling: tuple[float, float],
     covered: float,
 ) -> Footprints | None:
@@ -65,7 +90,8 @@ def footprints(
 
     Args:
         part: the photo.
-        weight: 0 where the view sees nothing.
+        box: where on the tile it is looked at.
+        weight: over the box; 0 where the view sees nothing.
         shift: how far, in texels, from its own place a texel is found on the photo.
         sampling: least and most photo px per texel that are of use.
         covered: share of a pixel's area from which it counts.
@@ -73,7 +99,7 @@ def footprints(
     Returns:
         None: there are none of use.
     """
-    px = part.px
+    px = part.px[:, *box]
     along_x, along_y = torch.zeros_like(px), torch.zeros_like(px)
     along_x[..., 1:-1] = (px[..., 2:] - px[..., :-2]) * 0.5
     along_y[..., 1:-1, :] = (px[..., 2:, :] - px[..., :-2, :]) * 0.5
@@ -99,12 +125,12 @@ def footprints(
     pixel = torch.stack([corner, corner + 1, corner + width, corner + width + 1])
     (bx, by), after = before, 1.0 - before
     share = torch.stack([bx * by, after[0] * by, bx * after[1], after[0] * after[1]]) * area
-    return _numbered(part, texel, pixel, share, side, covered)
+    return _numbered(part, (box, texel), pixel, share, side, covered)
 
 
 def _numbered(
     part: PhotoPart,
-    texel: Tensor,
+    texels: tuple[Box, Tensor],
     pixel: Tensor,
     share: Tensor,
     side: Tensor,
@@ -120,7 +146,7 @@ def _numbered(
     share = share / total.clamp_min(1e-6).take(pixel)
     weights = share.new_tensor(LUMA_WEIGHTS) / 255.0
     value = weights @ part.pixels.reshape(3, -1)[:, chosen].float()
-    return Footprints(texel, pixel, share, value, (total > covered).float(), side)
+    return Footprints(*texels, pixel, share, value, (total > covered).float(), side)
 
 
 def _surrounded(seen: Tensor) -> Tensor:

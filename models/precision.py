@@ -1,7 +1,7 @@
-"""Where half precision pays in training: on devices that have units for it.
+"""Where half precision pays: on devices that have units for it.
 
-Answers are of float32 on a CPU: rounding would differ with what lies around a tile, and tell where
-tiles meet.
+Tiles are answered in float32 on a CPU: rounding would differ with what lies around a tile, and tell
+where tiles meet.
 """
 
 import torch

@@ -30,13 +30,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import Aligned, luma_of, spread
-from texsr.models.footprints import Footprints, footprints
+from texsr.models.footprints import Box, Footprints, footprints
 from texsr.models.protocol import PhotoPart
 from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.smoothing import blur
 
 STANDARD = 1.25  # standard deviation by mean absolute error, of a normal distribution
 NEVER = 1e3  # variance of the noise of a pixel that says nothing
+WINDOWS_TX = 7  # low texels that windows reach around what a photo sees
 LEAST_EIGENVALUE = 0.1  # that the solver is made for: what lies below it is left to the prior
 
 
@@ -120,31 +121,53 @@ def _told(
     settings: ReprojectionSettings,
 ) -> _Told | None:
     """Hold the answer against one photo."""
-    planes = aligned.gain[0, index, None], aligned.snr[0, index, None], aligned.shift[0, index]
-    gain, snr, *shift = spread(torch.cat(planes)[None], scale)[0]
-    weight, sampling = aligned.weight[0, index], (settings.least_px, settings.most_px)
-    found = footprints(part, weight, torch.stack(shift), sampling, settings.covered)
+    box = _box_of(aligned.weight[0, index], scale)
+    if box is None:
+        return None
+    weight, maps = aligned.weight[0, index][box], _maps(aligned, index, box, scale)
+    sampling = settings.least_px, settings.most_px
+    found = footprints(part, box, weight, maps[2:], sampling, settings.covered)
     if found is None:
         return None
-    window = _Window(found, luma.shape, scale)
+    gain, snr, counted = (found.within(plane) for plane in (maps[0], maps[1], weight))
+    window = _Window(found, scale)
     off = _off(luma, gain, window, settings)
     around = window.mean(found.shown(off * off)[None], settings.noise_sigma_tx)[0]
     noise = found.averaged(around).clamp_min(settings.least_noise**2)
-    agreed = found.over(snr)
     wanted = settings.wanted_snr * (2.0 * found.averaged(found.px)) ** 4
-    standing = found.over(weight) * agreed / (agreed + wanted + 1e-3) * found.counts
+    standing = counted * snr / (snr + wanted + 1e-3) * found.counts
     return _Told(found, off, noise / standing.clamp_min(noise / NEVER))
+
+
+def _box_of(weight: Float32[Tensor, "H W"], scale: int) -> Box | None:
+    """Find the whole low texels that a photo sees, with what windows reach around them."""
+    seen = weight > 0
+    margin, sides = WINDOWS_TX * scale, list[slice]()
+    for axis, size in ((1, weight.shape[0]), (0, weight.shape[1])):
+        found = torch.nonzero(seen.any(axis))[:, 0]
+        if len(found) == 0:
+            return None
+        first, last = int(found[0]) - margin, int(found[-1]) + 1 + margin
+        sides.append(slice(max(first // scale, 0) * scale, min(-(-last // scale) * scale, size)))
+    return Box(*sides)
+
+
+def _maps(aligned: Aligned, index: int, box: Box, scale: int) -> Float32[Tensor, "4 p q"]:
+    """Gain, signal-to-noise ratio and shift of a reference over a part of the tile."""
+    low = tuple(slice(side.start // scale, side.stop // scale) for side in box)
+    planes = aligned.gain[0, index, None], aligned.snr[0, index, None], aligned.shift[0, index]
+    return spread(torch.cat([plane[:, *low] for plane in planes])[None], scale)[0]
 
 
 def _off(
     luma: Float32[Tensor, "H W"],
-    gain: Float32[Tensor, "H W"],
+    gain: Float32[Tensor, " m"],
     window: "_Window",
     settings: ReprojectionSettings,
 ) -> Float32[Tensor, " m"]:
     """Tell what pixels are off, in the light of the answer and moved to where it shows the same."""
     found = window.found
-    off = (found.over(gain) * found.value - found.over(luma)) * found.counts
+    off = (gain * found.value - found.over(luma)) * found.counts
     here = found.shown(off)
     light = window.mean(here[None], settings.light_sigma_tx)[0]
     x, y = (found.of(slope) for slope in _slopes(luma))
@@ -155,8 +178,8 @@ def _off(
 class _Window:
     """Windows around the texels that a photo sees, on low texels."""
 
-    def __init__(self, found: Footprints, shape: Sequence[int], scale: int) -> None:
-        self.found, self.shape, self.scale = found, tuple(shape), scale
+    def __init__(self, found: Footprints, scale: int) -> None:
+        self.found, self.scale = found, scale
         self._seen = (found.shown(found.counts) > 0.5).float()
         self._share = self._low(self._seen[None])
 
@@ -164,12 +187,10 @@ class _Window:
         """Average values of the texels around each."""
         around = blur(self._share, sigma).clamp_min(1e-4)
         low = blur(self._low(values * self._seen), sigma) / around
-        return spread(low, self.scale)[0].reshape(len(values), -1).index_select(1, self.found.texel)
+        return spread(low, self.scale)[0].flatten(1).index_select(1, self.found.texel)
 
     def _low(self, values: Float32[Tensor, "c n"]) -> Float32[Tensor, "1 c h w"]:
-        plane = values.new_zeros(len(values), math.prod(self.shape))
-        plane.index_copy_(1, self.found.texel, values)
-        return functional.avg_pool2d(plane.reshape(1, len(values), *self.shape), self.scale)
+        return functional.avg_pool2d(self.found.placed(values)[None], self.scale)
 
 
 def _displacement(
@@ -211,7 +232,7 @@ def _likeliest(
         total = torch.zeros_like(variance)
         for one, share in zip(told, shares, strict=True):
             seen = one.footprints
-            total.view(-1).index_add_(0, seen.texel, seen.seen(share))
+            total[seen.box].add_(seen.placed(seen.seen(share)[None])[0])
         return _alike(variance * _alike(total, settings), settings)
 
     def pixels(shares: list[Tensor]) -> list[Tensor]:

@@ -14,6 +14,7 @@ from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of, limited
 from texsr.models.matched import Known, Matched, know, match_photos
+from texsr.models.precision import has_units_for_bf16
 from texsr.models.projection import Projection
 from texsr.models.protocol import (
     CroppedReferences,
@@ -102,7 +103,7 @@ class TexsrUpscaler:
         """Working memory per high texel of a tile, its inputs included."""
         config = self.network.config
         looked_at = min(num_references, config.max_references)
-        return 110 + 60 * num_references + config.turns * (40 + 16 * looked_at)
+        return 110 + 85 * num_references + config.turns * (40 + 16 * looked_at)
 
     @torch.inference_mode()
     def __call__(
@@ -134,6 +135,9 @@ class TexsrUpscaler:
     ) -> Float32[Tensor, "b 3 H W"]:
         """Super-resolve by the single-image branch; not clipped.
 
+        In half precision where there are units for it: it is asked for pieces that are the same
+        whatever the tiles are, so rounding tells of no tile.
+
         Args:
             low: sRGB-encoded, [0, 1].
             scale: native.
@@ -141,8 +145,8 @@ class TexsrUpscaler:
         Raises:
             KeyError: there is no branch.
         """
-        if low.is_cuda:
-            with torch.autocast("cuda", torch.bfloat16):
+        if has_units_for_bf16(low.device.type):
+            with torch.autocast(low.device.type, torch.bfloat16):
                 answer = self.network.single_answer(low, scale).float()
             if bool(torch.isfinite(answer).all()):
                 return answer

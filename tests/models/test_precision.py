@@ -1,4 +1,4 @@
-"""Half precision: where there are units for it, and never in an answer of a CPU."""
+"""Half precision: where there are units for it, and never in the tiles of a CPU."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def test_which_devices_have_units_for_bf16(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_answers_on_a_cpu_are_the_same_whatever_its_units(monkeypatch, count):
+def test_tiles_on_a_cpu_are_the_same_whatever_its_units(monkeypatch, count):
     torch.manual_seed(0)
     branched = replace(SMALL, single_width=8, single_blocks=1)
     upscaler = TexsrUpscaler(shaken(Texsr(branched)))
@@ -34,3 +34,15 @@ def test_answers_on_a_cpu_are_the_same_whatever_its_units(monkeypatch, count):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
         answers.append(upscaler(low, photos, SCALE).high)
     assert torch.equal(*answers)
+
+
+def test_the_single_image_answer_is_the_same_but_for_rounding(monkeypatch):
+    torch.manual_seed(0)
+    upscaler = TexsrUpscaler(shaken(Texsr(replace(SMALL, single_width=8, single_blocks=1))))
+    answers: list[torch.Tensor] = []
+    for able in (False, True):
+        told = {"amx_bf16": able}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
+        answers.append(upscaler.single_answer(reduce(picture(1), SCALE), SCALE))
+    assert not torch.equal(*answers)
+    torch.testing.assert_close(*answers, atol=1 / 255, rtol=0)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from texsr.models.alignment import Aligned, luma_of, without_references
 from texsr.models.degradation import smooth_field
-from texsr.models.footprints import Footprints, footprints
+from texsr.models.footprints import Box, Footprints, footprints
 from texsr.models.reprojection import ReprojectionSettings, chebyshev, reprojected
 from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.texsr import Texsr, TexsrConfig
@@ -49,7 +49,8 @@ def photo(truth: Tensor, px_per_texel: float, offset: tuple[float, float]) -> Ph
 def footprints_of(part: PhotoPart, weight: Tensor | None = None) -> Footprints:
     side = part.px.shape[1]
     seen = torch.ones(side, side) if weight is None else weight
-    found = footprints(part, seen, torch.zeros(2, side, side), SAMPLING, COVERED)
+    box = Box(slice(0, side), slice(0, side))
+    found = footprints(part, box, seen, torch.zeros(2, side, side), SAMPLING, COVERED)
     assert found is not None
     return found
 
@@ -146,11 +147,11 @@ def test_what_texels_are_given_is_the_transpose_of_what_they_give(px, seed):
 def test_what_is_unseen_too_coarse_or_too_fine_has_no_footprint(truth):
     part = photo(truth, 0.5, (0.0, 0.0))
     unseen = torch.zeros(HIGH, HIGH)
-    still = torch.zeros(2, HIGH, HIGH)
-    assert footprints(part, unseen, still, SAMPLING, COVERED) is None
+    still, box = torch.zeros(2, HIGH, HIGH), Box(slice(0, HIGH), slice(0, HIGH))
+    assert footprints(part, box, unseen, still, SAMPLING, COVERED) is None
     for px in (0.1, 2.0):
         other = replace(part, px=places(px, (0.0, 0.0)))
-        assert footprints(other, unseen + 1, still, SAMPLING, COVERED) is None
+        assert footprints(other, box, unseen + 1, still, SAMPLING, COVERED) is None
 
 
 def test_photos_coarser_than_texels_bring_back_what_they_hold(scene):
