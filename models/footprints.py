@@ -13,6 +13,8 @@ from torch import Tensor
 from texsr.models.alignment import LUMA_WEIGHTS
 from texsr.models.protocol import PhotoPart
 
+APART_TEXELS = 24  # texels so far apart, along an axis, lie on one pixel only across a seam
+
 
 class Box(NamedTuple):
     """A part of a tile, in texels."""
@@ -93,7 +95,8 @@ def footprints(
         box: where on the tile it is looked at.
         weight: over the box; 0 where the view sees nothing.
         shift: how far, in texels, from its own place a texel is found on the photo.
-        sampling: least and most photo px per texel that are of use.
+        sampling: how many texels a pixel may be long, and photo px per texel up to which a texel is
+            of use.
         covered: share of a pixel's area from which it counts.
 
     Returns:
@@ -105,7 +108,9 @@ def footprints(
     along_y[..., 1:-1, :] = (px[..., 2:, :] - px[..., :-2, :]) * 0.5
     area = (along_x[0] * along_y[1] - along_x[1] * along_y[0]).abs()
     side = area.sqrt()
-    useful = (side > sampling[0]) & (side < sampling[1]) & _surrounded(weight > 0)
+    # A pixel is so many texels long, or less by a factor of up to the root of two.
+    length = (along_x.square() + along_y.square()).sum(0).sqrt() / area.clamp_min(1e-9)
+    useful = (length < sampling[0]) & (side < sampling[1]) & _surrounded(weight > 0)
     texel = torch.nonzero(useful.reshape(-1))[:, 0]
     if len(texel) == 0:
         return None
@@ -139,14 +144,37 @@ def _numbered(
     """Count the pixels that are looked at, and share them out."""
     used = torch.zeros(part.pixels.shape[1] * part.pixels.shape[2], dtype=torch.bool)
     used = used.to(pixel.device).index_fill_(0, pixel.reshape(-1), True)
-    number = torch.cumsum(used, 0) - 1
     chosen = torch.nonzero(used)[:, 0]
-    pixel = number.take(pixel)
+    pixel = (torch.cumsum(used, 0) - 1).take(pixel)
+    pixel, twice = _parted(*texels, pixel, len(chosen))
+    chosen = torch.cat([chosen, chosen[twice]])
     total = share.new_zeros(len(chosen)).scatter_add_(0, pixel.reshape(-1), share.reshape(-1))
     share = share / total.clamp_min(1e-6).take(pixel)
     weights = share.new_tensor(LUMA_WEIGHTS) / 255.0
     value = weights @ part.pixels.reshape(3, -1)[:, chosen].float()
     return Footprints(*texels, pixel, share, value, (total > covered).float(), side)
+
+
+def _parted(
+    box: Box, texel: Int64[Tensor, " n"], pixel: Int64[Tensor, "4 n"], count: int
+) -> tuple[Int64[Tensor, "4 n"], Int64[Tensor, " t"]]:
+    """Give pixels that see two places of an atlas, on both sides of a seam, two numbers.
+
+    Whether the other place lies on the same tile must not matter.
+
+    Returns:
+        The numbers of pixels, and those that were given another one, which are counted on.
+    """
+    first = texel.new_full((count,), int(texel[-1]))
+    first = first.scatter_reduce_(0, pixel.reshape(-1), texel.repeat(4), "amin").take(pixel)
+    width = box.shape[1]
+    down = (texel // width - first // width).abs()
+    across = (texel % width - first % width).abs()
+    apart = (down > APART_TEXELS) | (across > APART_TEXELS)
+    twice, number = torch.unique(pixel[apart], return_inverse=True)
+    pixel = pixel.clone()
+    pixel[apart] = count + number
+    return pixel, twice
 
 
 def _surrounded(seen: Tensor) -> Tensor:

@@ -45,11 +45,12 @@ LEAST_EIGENVALUE = 0.1  # that the solver is made for: what lies below it is lef
 class ReprojectionSettings:
     """How pixels are weighed. Lengths are in low texels where not said otherwise."""
 
-    least_px: float = 0.2
-    """Photo px per texel below which a photo tells nothing that the atlas does not."""
+    most_texels: float = 8.0
+    """How long a pixel may be, in high texels: longer ones tell little beyond the atlas, and reach
+    far."""
     most_px: float = 1.5
     """Photo px per texel from which the network has seen all there is."""
-    covered: float = 0.6
+    covered: float = 0.8
     """Share of a pixel's area that the texels of a tile have to cover."""
     light_sigma_tx: float = 2.0
     """Window in which the mean of what pixels are off is put down to light."""
@@ -125,7 +126,7 @@ def _told(
     if box is None:
         return None
     weight, maps = aligned.weight[0, index][box], _maps(aligned, index, box, scale)
-    sampling = settings.least_px, settings.most_px
+    sampling = settings.most_texels, settings.most_px
     found = footprints(part, box, weight, maps[2:], sampling, settings.covered)
     if found is None:
         return None

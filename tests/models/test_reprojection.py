@@ -20,7 +20,7 @@ from texsr.pipeline.references import PhotoPart, Warped
 
 SCALE, SIDE = 4, 32
 HIGH = SIDE * SCALE
-SAMPLING, COVERED = (0.2, 1.5), 0.6
+SAMPLING, COVERED = (8.0, 1.5), 0.6
 
 
 def places(px_per_texel: float, offset: tuple[float, float], side: int = HIGH) -> Tensor:
@@ -152,6 +152,26 @@ def test_what_is_unseen_too_coarse_or_too_fine_has_no_footprint(truth):
     for px in (0.1, 2.0):
         other = replace(part, px=places(px, (0.0, 0.0)))
         assert footprints(other, box, unseen + 1, still, SAMPLING, COVERED) is None
+
+
+def test_a_pixel_on_a_seam_counts_for_each_side_as_if_the_other_were_elsewhere(truth):
+    """Two halves of a tile lie side by side on the photo, but far apart on the atlas."""
+    gap, half = 40, 32
+    side = 2 * half + gap
+    image = truth[:, :, : 2 * half, : 2 * half]
+    whole = photo(image, 0.4, (0.3, 0.1))
+    px, weight = torch.zeros(2, side, side), torch.zeros(side, side)
+    px[:, : 2 * half, :half] = whole.px[:, :, :half]
+    px[:, : 2 * half, half + gap :] = whole.px[:, :, half:]
+    weight[: 2 * half, :half] = weight[: 2 * half, half + gap :] = 1.0
+    both = replace(whole, px=px)
+    alone = weight.clone()
+    alone[:, half:] = 0.0
+    one, two = footprints_of(both, alone), footprints_of(both, weight)
+    plane = torch.rand(side, side, generator=torch.Generator().manual_seed(0))
+    left = two.texel % side < half
+    here = (one.shown(one.counts * one.over(plane)), two.shown(two.counts * two.over(plane))[left])
+    torch.testing.assert_close(*here, atol=1e-5, rtol=0)
 
 
 def test_photos_coarser_than_texels_bring_back_what_they_hold(scene):
