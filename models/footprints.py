@@ -122,15 +122,19 @@ def footprints(
     limits = at.new_tensor([[width], [height]])
     at = torch.minimum(at, limits - 0.51).clamp_min(0.5)
     first = (at - 0.5).floor()
-    half = (side * 0.5).clamp_max(0.5)
-    # How much of the texel lies on this side of the line between the first pixel and the next.
-    before = ((first + 1.0 - at + half) / (2.0 * half)).clamp(0.0, 1.0)
     column, row = first.long()
     corner = row * width + column
     pixel = torch.stack([corner, corner + 1, corner + width, corner + width + 1])
-    (bx, by), after = before, 1.0 - before
-    share = torch.stack([bx * by, after[0] * by, bx * after[1], after[0] * after[1]]) * area
+    share = _quarters(at - first, side) * area
     return _numbered(part, (box, texel), pixel, share, side, covered)
+
+
+def _quarters(at: Float32[Tensor, "2 n"], side: Float32[Tensor, " n"]) -> Float32[Tensor, "4 n"]:
+    """Part squares among four pixels, the first of which reaches to 1 along both axes."""
+    half = (side * 0.5).clamp_max(0.5)
+    before = ((1.0 - at + half) / (2.0 * half)).clamp(0.0, 1.0)
+    (x, y), (beyond_x, beyond_y) = before, 1.0 - before
+    return torch.stack([x * y, beyond_x * y, x * beyond_y, beyond_x * beyond_y])
 
 
 def _numbered(
