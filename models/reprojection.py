@@ -21,64 +21,32 @@ Only luma is corrected: detail hardly differs between colours.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional
 
-from texsr.models.alignment import Aligned, luma_of, spread
-from texsr.models.footprints import Box, Footprints, footprints
+from texsr.models.alignment import Aligned
 from texsr.models.protocol import PhotoPart
 from texsr.models.resample import enlarge_faithfully, reduce
-from texsr.models.smoothing import blur
+from texsr.models.testimony import HearingSettings, Testimony, hear
 
 STANDARD = 1.25  # standard deviation by mean absolute error, of a normal distribution
-NEVER = 1e3  # variance of the noise of a pixel that says nothing
-WINDOWS_TX = 7  # low texels that windows reach around what a photo sees
 LEAST_EIGENVALUE = 0.1  # that the solver is made for: what lies below it is left to the prior
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReprojectionSettings:
-    """How pixels are weighed. Lengths are in low texels where not said otherwise."""
+    """What a correction is expected to be, and how hard it is looked for."""
 
-    most_texels: float = 8.0
-    """How long a pixel may be, in high texels: longer ones tell little beyond the atlas, and reach
-    far."""
-    most_px: float = 1.5
-    """Photo px per texel from which the network has seen all there is."""
-    covered: float = 0.8
-    """Share of a pixel's area that the texels of a tile have to cover."""
-    light_sigma_tx: float = 2.0
-    """Window in which the mean of what pixels are off is put down to light."""
-    shift_sigma_tx: float = 2.0
-    """Window in which a displacement is measured."""
-    most_shift: float = 2.0
-    """Longest displacement along an axis, in high texels."""
-    slope_floor: float = 2e-5
-    """Mean squared slope per high texel below which a displacement shrinks to nothing."""
-    noise_sigma_tx: float = 1.5
-    """Window in which the noise of pixels is measured."""
-    least_noise: float = 3.0 / 255.0
-    """Standard deviation of pixels, at least: sensor, JPEG, and what the model lacks."""
-    wanted_snr: float = 3.0
-    """Signal-to-noise ratio by which a photo of half a pixel per texel counts one half; grows with
-    the fourth power of the sampling."""
     smooth_texels: float = 0.8
     """Sigma over which corrections are alike, in high texels."""
     rounds: int = 5
     """Of the solver."""
-
-
-class _Told(NamedTuple):
-    """What a photo says against the answer."""
-
-    footprints: Footprints
-    off: Float32[Tensor, " m"]  # luma of the pixels, less what the answer makes them
-    noise: Float32[Tensor, " m"]  # variance to expect of that
+    hearing: HearingSettings = field(default_factory=HearingSettings)
+    """How pixels are weighed."""
 
 
 def reprojected(
@@ -100,127 +68,20 @@ def reprojected(
         settings: how.
     """
     chosen = settings or ReprojectionSettings()
-    luma = luma_of(high)[0, 0]
-    told = [
-        one
-        for index, part in enumerate(parts)
-        if (one := _told(luma, aligned, index, part, scale, chosen)) is not None
-    ]
-    if not told:
+    heard = hear(high, aligned, parts, scale, chosen.hearing)
+    if not heard:
         return high
-    variance = (STANDARD * error[0, 0]) ** 2
-    found = _likeliest(told, variance, chosen)[None, None]
+    found = likeliest(heard, variance_of(error), chosen)[None, None]
     return high + (found - enlarge_faithfully(reduce(found, scale), scale))
 
 
-def _told(
-    luma: Float32[Tensor, "H W"],
-    aligned: Aligned,
-    index: int,
-    part: PhotoPart,
-    scale: int,
-    settings: ReprojectionSettings,
-) -> _Told | None:
-    """Hold the answer against one photo."""
-    box = _box_of(aligned.weight[0, index], scale)
-    if box is None:
-        return None
-    weight, maps = aligned.weight[0, index][box], _maps(aligned, index, box, scale)
-    sampling = settings.most_texels, settings.most_px
-    found = footprints(part, box, weight, maps[2:], sampling, settings.covered)
-    if found is None:
-        return None
-    gain, snr, counted = (found.within(plane) for plane in (maps[0], maps[1], weight))
-    window = _Window(found, scale)
-    off = _off(luma, gain, window, settings)
-    around = window.mean(found.shown(off * off)[None], settings.noise_sigma_tx)[0]
-    noise = found.averaged(around).clamp_min(settings.least_noise**2)
-    wanted = settings.wanted_snr * (2.0 * found.averaged(found.px)) ** 4
-    standing = counted * snr / (snr + wanted + 1e-3) * found.counts
-    return _Told(found, off, noise / standing.clamp_min(noise / NEVER))
+def variance_of(error: Float32[Tensor, "1 1 H W"]) -> Float32[Tensor, "H W"]:
+    """Give the variance of texels whose expected absolute error is known."""
+    return (STANDARD * error[0, 0]) ** 2
 
 
-def _box_of(weight: Float32[Tensor, "H W"], scale: int) -> Box | None:
-    """Find the whole low texels that a photo sees, with what windows reach around them."""
-    seen = weight > 0
-    margin, sides = WINDOWS_TX * scale, list[slice]()
-    for axis, size in ((1, weight.shape[0]), (0, weight.shape[1])):
-        found = torch.nonzero(seen.any(axis))[:, 0]
-        if len(found) == 0:
-            return None
-        first, last = int(found[0]) - margin, int(found[-1]) + 1 + margin
-        sides.append(slice(max(first // scale, 0) * scale, min(-(-last // scale) * scale, size)))
-    return Box(*sides)
-
-
-def _maps(aligned: Aligned, index: int, box: Box, scale: int) -> Float32[Tensor, "4 p q"]:
-    """Gain, signal-to-noise ratio and shift of a reference over a part of the tile."""
-    low = tuple(slice(side.start // scale, side.stop // scale) for side in box)
-    planes = aligned.gain[0, index, None], aligned.snr[0, index, None], aligned.shift[0, index]
-    return spread(torch.cat([plane[:, *low] for plane in planes])[None], scale)[0]
-
-
-def _off(
-    luma: Float32[Tensor, "H W"],
-    gain: Float32[Tensor, " m"],
-    window: "_Window",
-    settings: ReprojectionSettings,
-) -> Float32[Tensor, " m"]:
-    """Tell what pixels are off, in the light of the answer and moved to where it shows the same."""
-    found = window.found
-    off = (gain * found.value - found.over(luma)) * found.counts
-    here = found.shown(off)
-    light = window.mean(here[None], settings.light_sigma_tx)[0]
-    x, y = (found.of(slope) for slope in _slopes(luma))
-    shift = _displacement(window, x, y, here - light, settings)
-    return (off - found.averaged(light + x * shift[0] + y * shift[1])) * found.counts
-
-
-class _Window:
-    """Windows around the texels that a photo sees, on low texels."""
-
-    def __init__(self, found: Footprints, scale: int) -> None:
-        self.found, self.scale = found, scale
-        self._seen = (found.shown(found.counts) > 0.5).float()
-        self._share = self._low(self._seen[None])
-
-    def mean(self, values: Float32[Tensor, "c n"], sigma: float) -> Float32[Tensor, "c n"]:
-        """Average values of the texels around each."""
-        around = blur(self._share, sigma).clamp_min(1e-4)
-        low = blur(self._low(values * self._seen), sigma) / around
-        return spread(low, self.scale)[0].flatten(1).index_select(1, self.found.texel)
-
-    def _low(self, values: Float32[Tensor, "c n"]) -> Float32[Tensor, "1 c h w"]:
-        return functional.avg_pool2d(self.found.placed(values)[None], self.scale)
-
-
-def _displacement(
-    window: _Window,
-    slope_x: Float32[Tensor, " n"],
-    slope_y: Float32[Tensor, " n"],
-    off: Float32[Tensor, " n"],
-    settings: ReprojectionSettings,
-) -> Float32[Tensor, "2 n"]:
-    """Measure how far the photo lies beside the answer, in high texels."""
-    pairs = (slope_x, slope_x), (slope_y, slope_y), (slope_x, slope_y), (slope_x, off)
-    pairs = (*pairs, (slope_y, off))
-    products = torch.stack([one * other for one, other in pairs])
-    xx, yy, xy, xd, yd = window.mean(products, settings.shift_sigma_tx)
-    xx, yy = xx + settings.slope_floor, yy + settings.slope_floor
-    along = torch.stack([yy * xd - xy * yd, xx * yd - xy * xd]) / (xx * yy - xy * xy)
-    return along.clamp(-settings.most_shift, settings.most_shift)
-
-
-def _slopes(luma: Float32[Tensor, "H W"]) -> tuple[Tensor, Tensor]:
-    """Give slopes along x and y, per texel."""
-    padded = functional.pad(luma[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
-    x = (padded[1:-1, 2:] - padded[1:-1, :-2]) * 0.5
-    y = (padded[2:, 1:-1] - padded[:-2, 1:-1]) * 0.5
-    return x, y
-
-
-def _likeliest(
-    told: Sequence[_Told], variance: Float32[Tensor, "H W"], settings: ReprojectionSettings
+def likeliest(
+    heard: Sequence[Testimony], variance: Float32[Tensor, "H W"], settings: ReprojectionSettings
 ) -> Float32[Tensor, "H W"]:
     """Find the likeliest correction of the texels, of which pixels are off by so much.
 
@@ -231,26 +92,26 @@ def _likeliest(
 
     def texels(shares: list[Tensor]) -> Tensor:
         total = torch.zeros_like(variance)
-        for one, share in zip(told, shares, strict=True):
+        for one, share in zip(heard, shares, strict=True):
             seen = one.footprints
             total[seen.box].add_(seen.placed(seen.seen(share)[None])[0])
         return _alike(variance * _alike(total, settings), settings)
 
     def pixels(shares: list[Tensor]) -> list[Tensor]:
         plane = texels(shares)
-        averaged = [one.footprints.over(plane) for one in told]
+        averaged = [one.footprints.over(plane) for one in heard]
         return [
             made + one.noise * share
-            for made, one, share in zip(averaged, told, shares, strict=True)
+            for made, one, share in zip(averaged, heard, shares, strict=True)
         ]
 
-    rows = pixels([torch.ones_like(one.off) for one in told])
-    shares = step = [torch.zeros_like(one.off) for one in told]
-    left = [one.off for one in told]
+    rows = pixels([torch.ones_like(one.off) for one in heard])
+    shares = step = [torch.zeros_like(one.off) for one in heard]
+    left = [one.off for one in heard]
     for number, (keep, add) in enumerate(chebyshev(settings.rounds)):
         if number:
             made = pixels(shares)
-            left = [one.off - part for one, part in zip(told, made, strict=True)]
+            left = [one.off - part for one, part in zip(heard, made, strict=True)]
         step = [keep * s + add * one / row for s, one, row in zip(step, left, rows, strict=True)]
         shares = [share + s for share, s in zip(shares, step, strict=True)]
     return texels(shares)

@@ -14,6 +14,7 @@ from texsr.models.degradation import smooth_field
 from texsr.models.footprints import Box, Footprints, footprints
 from texsr.models.reprojection import ReprojectionSettings, chebyshev, reprojected
 from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.testimony import HearingSettings
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_upscaler import TexsrUpscaler
 from texsr.pipeline.references import PhotoPart, Warped
@@ -65,8 +66,7 @@ class Scene:
     aligned: Aligned
     parts: list[PhotoPart]
 
-    def corrected(self, **changes: float) -> Tensor:
-        settings = replace(ReprojectionSettings(), **changes)
+    def corrected(self, settings: ReprojectionSettings | None = None) -> Tensor:
         return reprojected(self.high, self.error, self.aligned, self.parts, SCALE, settings)
 
     def off(self, high: Tensor) -> float:
@@ -227,7 +227,8 @@ def test_a_photo_that_lies_beside_the_answer_does_not_move_it(scene):
     nearly = torch.lerp(scene.high, scene.truth, 0.8)
     beside = [replace(part, px=part.px + 0.1) for part in scene.parts]
     moved = replace(scene, high=nearly, parts=beside)
-    as_it_is = moved.off(moved.corrected(most_shift=0.0))
+    still = ReprojectionSettings(hearing=HearingSettings(most_shift=0.0))
+    as_it_is = moved.off(moved.corrected(still))
     assert as_it_is > moved.off(nearly)  # not brought back, it makes the answer worse
     assert moved.off(moved.corrected()) < 0.7 * as_it_is
 
@@ -254,7 +255,7 @@ def test_the_solver_comes_to_what_solves_the_equations():
 
 
 def test_more_rounds_change_little(scene):
-    change = scene.corrected(rounds=40) - scene.corrected()
+    change = scene.corrected(ReprojectionSettings(rounds=40)) - scene.corrected()
     assert float(change.square().mean().sqrt()) < 0.15 * float(
         (scene.corrected() - scene.high).square().mean().sqrt()
     )
