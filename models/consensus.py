@@ -6,8 +6,10 @@ is finer than any atlas: against their own fusion, made true to the atlas, each 
 more, by a displacement field that varies over a few low texels (Lucas, Kanade, "An Iterative Image
 Registration Technique with an Application to Stereo Vision", IJCAI 1981). That multi-frame
 super-resolution wants its frames registered to its own result is known since Irani, Peleg,
-"Improving Resolution by Image Registration", CVGIP 1991; one turn of it is enough here.
+"Improving Resolution by Image Registration", CVGIP 1991.
 
+References move and their fusion becomes sharper, so this is done in rounds: windows are wide at
+first, for what is left of a pose moves all of a tile alike and is told from noise best there.
 Displacements are measured on luma at half the resolution: a third of the time, and steadier.
 """
 
@@ -31,8 +33,8 @@ LEAST_SHARE = 1e-3  # of the fusion, in which others can be told at all
 class ConsensusSettings:
     """How references are registered to their fusion."""
 
-    window_sigma_tx: float = 1.0
-    """Of the window in which a displacement is measured, in low texels."""
+    window_sigmas_tx: tuple[float, ...] = (4.0, 4.0, 2.0)
+    """Of the window in which a displacement is measured, in low texels, round by round."""
     noise_floor: float = 1e-4
     """Mean squared slope per high texel, in a window, below which a displacement shrinks to
     nothing."""
@@ -71,9 +73,12 @@ def register(aligned: Aligned, scale: int, settings: ConsensusSettings | None = 
         return aligned
     luma = _luma(aligned, scale)
     coarser = scale // luma.scale
-    found = _displacements(luma, chosen.window_sigma_tx, chosen.noise_floor * coarser**2)
-    shifts = (found * coarser).clamp(-chosen.max_shift, chosen.max_shift)
-    return _moved(aligned, shifts, scale)
+    floor, most = chosen.noise_floor * coarser**2, chosen.max_shift / coarser
+    shifts = torch.zeros_like(aligned.shift)
+    for number, window in enumerate(chosen.window_sigmas_tx):
+        now = _moved_luma(luma, shifts) if number else luma
+        shifts = (shifts + _displacements(now, window, floor)).clamp(-most, most)
+    return _moved(aligned, shifts * coarser, scale)
 
 
 def with_concord(
@@ -164,6 +169,15 @@ def _grid(shift: Float32[Tensor, "n 2 h w"], scale: int) -> Float32[Tensor, "n P
     x = (columns + shift[:, 0] + 0.5) * (2.0 / width) - 1.0
     y = (rows + shift[:, 1] + 0.5) * (2.0 / height) - 1.0
     return torch.stack([x, y], dim=-1)
+
+
+def _moved_luma(luma: _Luma, shifts: Float32[Tensor, "b k 2 h w"]) -> _Luma:
+    """Move the luma of every reference, in its own texels."""
+    photos = (luma.base + luma.detail).flatten(0, 1)[:, None]
+    grid = _grid(shifts.flatten(0, 1), luma.scale)
+    looked = functional.grid_sample(photos, grid, "bicubic", "border", align_corners=False)
+    looked = looked[:, 0].unflatten(0, luma.detail.shape[:2])
+    return luma._replace(detail=(looked - luma.base) * (luma.seen > 0))
 
 
 def _moved(aligned: Aligned, shifts: Float32[Tensor, "b k 2 h w"], scale: int) -> Aligned:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import CONCORD_CUE, Aligned, without_references
-from texsr.models.consensus import register, with_concord
+from texsr.models.consensus import ConsensusSettings, register, with_concord
 from texsr.models.degradation import smooth_field
 from texsr.models.fusion import fuse, logits_of, shares_of
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
@@ -57,6 +57,20 @@ def test_displaced_references_are_brought_back(truth, shifts, share):
     displaced = aligned_to(truth, shifts)
     moved = register(displaced, SCALE)
     assert error(moved, truth) < share * error(displaced, truth)
+
+
+def test_rounds_tell_more_than_one_narrow_look_at_noisy_photos(truth):
+    shifts = [(0.5, 0.3), (-0.6, 0.2), (0.1, -0.5)]
+    displaced = aligned_to(truth, shifts)
+    noise = 0.02 * torch.randn(displaced.detail.shape, generator=torch.Generator().manual_seed(0))
+    noisy = displaced._replace(detail=displaced.detail + noise)
+    right = -torch.tensor(shifts)[None, :, :, None, None]
+
+    def off(settings: ConsensusSettings | None = None) -> float:
+        found = register(noisy, SCALE, settings).shift
+        return float((found - right)[..., 4:-4, 4:-4].abs().mean())
+
+    assert off() < 0.5 * off(ConsensusSettings(window_sigmas_tx=(1.0,)))
 
 
 def test_what_lies_right_stays(truth):
