@@ -3,10 +3,9 @@
 Poses and atlas come from one program, whose errors are of the order of a photo pixel; registering
 photos to the low atlas takes out what its coarse texels can show. What the references show together
 is finer than any atlas: against their own fusion, made true to the atlas, each is registered once
-more, by a displacement field that varies over a few low texels (Lucas, Kanade, "An Iterative Image
-Registration Technique with an Application to Stereo Vision", IJCAI 1981). That multi-frame
-super-resolution wants its frames registered to its own result is known since Irani, Peleg,
-"Improving Resolution by Image Registration", CVGIP 1991.
+more, by a displacement field that varies over a few low texels. That multi-frame super-resolution
+wants its frames registered to its own result is known since Irani, Peleg, "Improving Resolution by
+Image Registration", CVGIP 1991.
 
 References move and their fusion becomes sharper, so this is done in rounds: windows are wide at
 first, for what is left of a pose moves all of a tile alike and is told from noise best there.
@@ -22,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import CONCORD_CUE, Aligned, luma_of, spread
+from texsr.models.displacement import displacement, slope_products
 from texsr.models.fusion import logits_of, shares_of
 from texsr.models.resample import enlarge, make_consistent, reduce
 from texsr.models.smoothing import blur
@@ -149,15 +149,11 @@ def _displacements(
     x = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]).mul_(luma.seen)
     y = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]).mul_(luma.seen)
     lack = target - photo
-    pairs = (x, x), (y, y), (x, y), (x, lack), (y, lack)
-    xx, yy, xy, xd, yd = (
-        blur(functional.avg_pool2d(one * other, luma.scale), window_sigma_tx)
-        for one, other in pairs
+    means = tuple(
+        blur(functional.avg_pool2d(product, luma.scale), window_sigma_tx)
+        for product in slope_products(x, y, lack)
     )
-    floor = 4.0 * noise_floor  # differences span two texels
-    xx, yy = xx + floor, yy + floor
-    along = torch.stack([yy * xd - xy * yd, xx * yd - xy * xd], dim=2)
-    return 2.0 * along / (xx * yy - xy * xy)[:, :, None]
+    return 2.0 * displacement(means, 4.0 * noise_floor, axis=2)  # differences span two texels
 
 
 def _grid(shift: Float32[Tensor, "n 2 h w"], scale: int) -> Float32[Tensor, "n P Q 2"]:
@@ -171,22 +167,26 @@ def _grid(shift: Float32[Tensor, "n 2 h w"], scale: int) -> Float32[Tensor, "n P
     return torch.stack([x, y], dim=-1)
 
 
+def _looked_up(
+    planes: Float32[Tensor, "n c P Q"], shift: Float32[Tensor, "n 2 h w"], scale: int
+) -> Float32[Tensor, "n c P Q"]:
+    grid = _grid(shift, scale)
+    return functional.grid_sample(planes, grid, "bicubic", "border", align_corners=False)
+
+
 def _moved_luma(luma: _Luma, shifts: Float32[Tensor, "b k 2 h w"]) -> _Luma:
     """Move the luma of every reference, in its own texels."""
     photos = (luma.base + luma.detail).flatten(0, 1)[:, None]
-    grid = _grid(shifts.flatten(0, 1), luma.scale)
-    looked = functional.grid_sample(photos, grid, "bicubic", "border", align_corners=False)
-    looked = looked[:, 0].unflatten(0, luma.detail.shape[:2])
-    return luma._replace(detail=(looked - luma.base) * (luma.seen > 0))
+    looked = _looked_up(photos, shifts.flatten(0, 1), luma.scale)[:, 0]
+    detail = looked.unflatten(0, luma.detail.shape[:2]) - luma.base
+    return luma._replace(detail=detail * (luma.seen > 0))
 
 
 def _moved(aligned: Aligned, shifts: Float32[Tensor, "b k 2 h w"], scale: int) -> Aligned:
     """Move the colour of every reference, in high texels."""
     details = torch.empty_like(aligned.detail)
     for index in range(aligned.detail.shape[1]):
-        photo = aligned.base + aligned.detail[:, index]
-        grid = _grid(shifts[:, index], scale)
-        looked = functional.grid_sample(photo, grid, "bicubic", "border", align_corners=False)
+        looked = _looked_up(aligned.base + aligned.detail[:, index], shifts[:, index], scale)
         seen = aligned.weight[:, index : index + 1] > 0
         torch.sub(looked, aligned.base, out=details[:, index]).mul_(seen)
     return aligned._replace(detail=details, shift=aligned.shift + shifts)

@@ -10,11 +10,8 @@ Goldlücke, Aubry, Kolev, Cremers, "A Super-Resolution Framework for High-Accura
 Reconstruction", IJCV 2014.
 
 We look for the likeliest correction of an answer that is good already. How far texels may be off is
-known (the expected error), and how far pixels may be is measured by what they are off around, at
-least as much as noise makes them. Corrections of neighbouring texels are alike. Light is brought to
-that of the answer first, and what is left of a displacement is taken out. As everywhere, a photo
-counts as far as it agrees with the atlas; one that samples the texels densely has to agree well,
-since the network had all of it.
+known (the expected error), and so is how far pixels may be (`texsr.models.testimony`). Corrections
+of neighbouring texels are alike.
 
 Only luma is corrected: detail hardly differs between colours.
 """

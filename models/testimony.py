@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import Aligned, luma_of, spread
+from texsr.models.displacement import displacement, slope_products
 from texsr.models.footprints import Box, Footprints, footprints
 from texsr.models.protocol import PhotoPart
 from texsr.models.smoothing import blur
@@ -173,12 +174,9 @@ def _displacement(
     settings: HearingSettings,
 ) -> Float32[Tensor, "2 n"]:
     """Measure how far the photo lies beside the answer, in high texels."""
-    pairs = (slope_x, slope_x), (slope_y, slope_y), (slope_x, slope_y), (slope_x, off)
-    pairs = (*pairs, (slope_y, off))
-    products = torch.stack([one * other for one, other in pairs])
-    xx, yy, xy, xd, yd = window.mean(products, settings.shift_sigma_tx)
-    xx, yy = xx + settings.slope_floor, yy + settings.slope_floor
-    along = torch.stack([yy * xd - xy * yd, xx * yd - xy * xd]) / (xx * yy - xy * xy)
+    products = torch.stack(slope_products(slope_x, slope_y, off))
+    means = window.mean(products, settings.shift_sigma_tx)
+    along = displacement(means.unbind(), settings.slope_floor, axis=0)
     return along.clamp(-settings.most_shift, settings.most_shift)
 
 
