@@ -17,12 +17,19 @@ from texsr.flows.single_plane import STAGE, SinglePlane, answer_without_referenc
 from texsr.flows.tile_crops import CropSource
 from texsr.flows.tiles import TileSource
 from texsr.flows.workers import WORKERS, work_pool
-from texsr.pipeline.color import to_integer
+from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.record import AtlasRecord
 from texsr.pipeline.resample import resize_part
 from texsr.pipeline.seams import find_seams
-from texsr.pipeline.stages.bake import agree_across_seams, fill_gutter, seam_points
+from texsr.pipeline.stages.bake import (
+    Filled,
+    SeamPoints,
+    agree_across_seams,
+    fill_gutter,
+    seam_points,
+    texels_at_seams,
+)
 from texsr.pipeline.stages.plan import on_grid, tile_size_tx
 from texsr.pipeline.stages.rasterize import on_charts
 from texsr.pipeline.stages.select import Selection, select
@@ -33,6 +40,7 @@ from texsr.pipeline.stages.superresolve import (
     superresolve,
 )
 from texsr.pipeline.tile import Region, Tile, plan_tiles
+from texsr.pipeline.unrounded import Unrounded
 
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
 VIEWS_OF_A_TILE = 2  # times those of a cell: what memory is planned for; more only cost more
@@ -73,6 +81,7 @@ class AtlasJob:
         self.plane = HighPlane(low_shape=self.low_shape, shape=self.made_shape)
         self.cropped = scene.settings.references_as == ReferenceForm.CROPPED
         self.tally = Tally(cropped=set() if self.cropped else None)
+        self.at_seams: Unrounded | None = None
 
     def run(self, device: str) -> tuple[np.memmap, np.memmap, AtlasRecord]:
         """Give the new atlas, its provenance and what happened."""
@@ -87,6 +96,8 @@ class AtlasJob:
             with scene.timed("fit"):
                 self._fit(source)
         new = create(self.work_dir, f"{self.index}", self.made_shape, self.atlas.stored)
+        points = seam_points(find_seams(scene.capture.surface, self.index), *self.high_shape)
+        self.at_seams = self._at_seams(points)
         with scene.timed(STAGE):
             single = self._without_references(source, device)
         with scene.timed("superresolve"):
@@ -96,7 +107,7 @@ class AtlasJob:
             with scene.timed("reduce"):
                 new = self._reduce(new)
         with scene.timed("bake"):
-            self._bake_seams(new)
+            self._bake_seams(new, points)
         with scene.timed("measure"):
             record = atlas_record(
                 scene, self.index, new.color, self.tally, calibration, selection, self.scale
@@ -146,11 +157,16 @@ class AtlasJob:
             progress=self.scene.progress,
         )
 
-    def _bake_seams(self, new: NewAtlas) -> None:
-        surface = self.scene.capture.surface
-        points = seam_points(find_seams(surface, self.index), *new.shape)
-        inside = partial(on_charts, surface, self.index, new.shape)
-        agree_across_seams(new.color, points, inside, self.atlas.num_color)
+    def _at_seams(self, points: SeamPoints) -> Unrounded | None:
+        """Make room for what is there before it is rounded; None: it is reduced first."""
+        if self.made_shape != self.high_shape:
+            return None
+        texels = texels_at_seams(points, *self.high_shape)
+        return Unrounded(texels, self.high_shape[1], self.atlas.num_color)
+
+    def _bake_seams(self, new: NewAtlas, points: SeamPoints) -> None:
+        inside = partial(on_charts, self.scene.capture.surface, self.index, new.shape)
+        agree_across_seams(new.color, points, inside, self.atlas.num_color, self.at_seams)
 
     def _reduce(self, made: NewAtlas) -> NewAtlas:
         """Bring the finished atlas to the size that was asked for; the larger one goes."""
@@ -220,14 +236,21 @@ class AtlasJob:
                 self.plane.nearest(one, tile.padded) for one in (made.covered, made.seen)
             )
             filled = fill_gutter(color.permute(1, 2, 0).numpy(), covered, inner)
-            count = self.atlas.num_color
-            stored = to_integer(_channels(filled.color, count), new.color.dtype)
-            np.copyto(texels[..., :count], stored, where=filled.near[..., None])
+            self._store(filled, core, texels)
             level = _levels(covered, seen, evidence)[inner.slices]
             trusted = np.rint(confidence.numpy()[inner.slices] * 255.0).astype(np.uint8)
             new.origin[core.slices] = np.stack([level, np.where(level > OFF, trusted, 0)], axis=-1)
         new.color[core.slices] = texels
         return level
+
+    def _store(self, filled: Filled, core: Region, texels: np.ndarray) -> None:
+        """Round the colours of a core and put them over the background of it."""
+        count, near = self.atlas.num_color, filled.near[..., None]
+        color = _channels(filled.color, count)
+        if self.at_seams is not None:
+            behind = to_float(texels[..., :count])
+            self.at_seams.tell(core, np.where(near, color, behind))
+        np.copyto(texels[..., :count], to_integer(color, texels.dtype), where=near)
 
     def _background(self, core: Region) -> np.ndarray:
         """The stored atlas enlarged bicubically: colour off the charts, and alpha everywhere."""

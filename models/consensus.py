@@ -33,8 +33,9 @@ LEAST_SHARE = 1e-3  # of the fusion, in which others can be told at all
 class ConsensusSettings:
     """How references are registered to their fusion."""
 
-    window_sigmas_tx: tuple[float, ...] = (4.0, 4.0, 2.0)
-    """Of the window in which a displacement is measured, in low texels, round by round."""
+    window_sigmas_tx: tuple[float, ...] = (3.0, 2.0)
+    """Of the window in which a displacement is measured, in low texels, round by round. Windows end
+    at three sigma; together they reach no further than tiles overlap, else tiles would show."""
     noise_floor: float = 1e-4
     """Mean squared slope per high texel, in a window, below which a displacement shrinks to
     nothing."""

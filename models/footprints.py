@@ -37,7 +37,8 @@ class Footprints(NamedTuple):
     pixel: Int64[Tensor, "4 n"]  # those that it lies on
     share: Float32[Tensor, "4 n"]  # of the pixel; a pixel's shares add up to 1
     value: Float32[Tensor, " m"]  # luma of the pixels
-    counts: Float32[Tensor, " m"]  # 1 where enough of a pixel is covered
+    total: Float32[Tensor, " m"]  # share of a pixel's area that is covered
+    counts: Float32[Tensor, " m"]  # [0, 1], how far that is enough
     px: Float32[Tensor, " n"]  # photo px per texel
 
     def averaged(self, texels: Float32[Tensor, " n"]) -> Float32[Tensor, " m"]:
@@ -73,8 +74,12 @@ class Footprints(NamedTuple):
         return out
 
     def shown(self, pixels: Float32[Tensor, " m"]) -> Float32[Tensor, " n"]:
-        """Average the pixels that each texel lies on."""
-        return self.seen(pixels) / self.share.sum(0).clamp_min(1e-6)
+        """Average the pixels that each texel lies on, each as far as it counts."""
+        return self.seen(pixels * self.counts) / self.seen(self.counts).clamp_min(1e-6)
+
+    def counted(self) -> Float32[Tensor, " n"]:
+        """Tell how far the pixels that each texel lies on count, [0, 1]."""
+        return self.seen(self.counts * self.total) / self.seen(self.total).clamp_min(1e-6)
 
 
 def footprints(
@@ -83,7 +88,7 @@ def footprints(
     weight: Float32[Tensor, "p q"],
     shift: Float32[Tensor, "2 p q"],
     sampling: tuple[float, float],
-    covered: float,
+    covered: tuple[float, float],
 ) -> Footprints | None:
     """Find which pixels of a photo see which texels.
 
@@ -97,7 +102,8 @@ def footprints(
         shift: how far, in texels, from its own place a texel is found on the photo.
         sampling: how many texels a pixel may be long, and photo px per texel up to which a texel is
             of use.
-        covered: share of a pixel's area from which it counts.
+        covered: shares of a pixel's area from which it begins to count, and counts fully. (A step
+            would show tiles: shares move by a rounding where tiles are cut otherwise.)
 
     Returns:
         None: there are none of use.
@@ -143,7 +149,7 @@ def _numbered(
     pixel: Tensor,
     share: Tensor,
     side: Tensor,
-    covered: float,
+    covered: tuple[float, float],
 ) -> Footprints:
     """Count the pixels that are looked at, and share them out."""
     used = torch.zeros(part.pixels.shape[1] * part.pixels.shape[2], dtype=torch.bool)
@@ -156,7 +162,9 @@ def _numbered(
     share = share / total.clamp_min(1e-6).take(pixel)
     weights = share.new_tensor(LUMA_WEIGHTS) / 255.0
     value = weights @ part.pixels.reshape(3, -1)[:, chosen].float()
-    return Footprints(*texels, pixel, share, value, (total > covered).float(), side)
+    begins, full = covered
+    counts = ((total - begins) / (full - begins)).clamp(0.0, 1.0)
+    return Footprints(*texels, pixel, share, value, total, counts, side)
 
 
 def _parted(

@@ -35,8 +35,9 @@ class HearingSettings:
     far."""
     most_px: float = 1.5
     """Photo px per texel from which the network has seen all there is."""
-    covered: float = 0.8
-    """Share of a pixel's area that the texels of a tile have to cover."""
+    covered: tuple[float, float] = (0.7, 0.9)
+    """Shares of a pixel's area, covered by texels, from which it begins to count and counts
+    fully."""
     light_sigma_tx: float = 2.0
     """Window in which the mean of what pixels are off is put down to light."""
     shift_sigma_tx: float = 2.0
@@ -140,12 +141,12 @@ def _off(
 ) -> Float32[Tensor, " m"]:
     """Tell what pixels are off, in the light of the answer and moved to where it shows the same."""
     found = window.found
-    off = (gain * found.value - found.over(luma)) * found.counts
+    off = gain * found.value - found.over(luma)
     here = found.shown(off)
     light = window.mean(here[None], settings.light_sigma_tx)[0]
     x, y = (found.of(slope) for slope in _slopes(luma))
     shift = _displacement(window, x, y, here - light, settings)
-    return (off - found.averaged(light + x * shift[0] + y * shift[1])) * found.counts
+    return off - found.averaged(light + x * shift[0] + y * shift[1])
 
 
 class _Window:
@@ -153,7 +154,7 @@ class _Window:
 
     def __init__(self, found: Footprints, scale: int) -> None:
         self.found, self.scale = found, scale
-        self._seen = (found.shown(found.counts) > 0.5).float()
+        self._seen = found.counted()
         self._share = self._low(self._seen[None])
 
     def mean(self, values: Float32[Tensor, "c n"], sigma: float) -> Float32[Tensor, "c n"]:

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array, csr_array
 from texsr.pipeline.color import to_float
 from texsr.pipeline.seams import Seams
 from texsr.pipeline.tile import Region
+from texsr.pipeline.unrounded import Unrounded
 
 GUTTER_TX = 32  # high texels; keeps mip levels up to 5 free of foreign colour
 SEAM_REACH_TX = 3.0  # how far from a seam gutters are corrected
@@ -43,8 +44,20 @@ def seam_points(seams: Seams, height_tx: int, width_tx: int) -> SeamPoints:
     return SeamPoints(texel=np.ascontiguousarray(at.transpose(1, 0, 2)))
 
 
+def texels_at_seams(points: SeamPoints, height_tx: int, width_tx: int) -> Int64[np.ndarray, " u"]:
+    """Give the flat indices, sorted, of all texels that have a part in the agreement."""
+    place = np.concatenate([points.texel[0], points.texel[1]])
+    reads = _bilinear_taps(place, height_tx, width_tx)
+    outer = _spread_taps(place, height_tx, width_tx, SEAM_REACH_TX)
+    return np.unique(np.concatenate([reads.texel, outer.texel]))
+
+
 def agree_across_seams(
-    atlas: np.ndarray, points: SeamPoints, on_charts: OnCharts, num_color: int
+    atlas: np.ndarray,
+    points: SeamPoints,
+    on_charts: OnCharts,
+    num_color: int,
+    unrounded: Unrounded | None = None,
 ) -> None:
     """Let both sides of every seam show the same where they meet. In place.
 
@@ -59,6 +72,7 @@ def agree_across_seams(
         points: where the sides meet.
         on_charts: tells of texels, given their rows and columns, which lie on a chart.
         num_color: leading channels to treat.
+        unrounded: what the atlas stores of `texels_at_seams`, more finely; None: as it is stored.
     """
     if points.texel.shape[1] == 0:
         return
@@ -72,7 +86,8 @@ def agree_across_seams(
     read, charts = reads.matrix(near), _normalised(inner.matrix(near), CHART_REACH_TX)
     off = ~on_charts(rows, columns)
     gutters = _normalised(outer.matrix(near), SEAM_REACH_TX).multiply(off[None]).tocsr()
-    before = to_float(atlas[rows, columns, :num_color])
+    stored = to_float(atlas[rows, columns, :num_color])
+    before = stored if unrounded is None else unrounded.of(near)
     color, apart = before, (1.0 - CHART_SHARE) * _apart(before, read)
     for _ in range(CHART_ROUNDS):
         color = _closer(color, read, charts, apart)
@@ -80,10 +95,10 @@ def agree_across_seams(
         color = _closer(color, read, gutters, 0.0)
     top = np.float32(np.iinfo(atlas.dtype).max)
     # Halves go up: rounding them to even would turn 1/255 into 2/255 between two tilings.
-    stored = np.floor(np.clip(color, 0.0, 1.0) * top + np.float32(0.5)).astype(atlas.dtype)
+    agreed = np.floor(np.clip(color, 0.0, 1.0) * top + np.float32(0.5)).astype(atlas.dtype)
     moved = (np.abs(color - before) * top > 1e-3).any(axis=1)
     for channel in range(num_color):
-        atlas[rows[moved], columns[moved], channel] = stored[moved, channel]
+        atlas[rows[moved], columns[moved], channel] = agreed[moved, channel]
 
 
 def _apart(color: Float32[np.ndarray, "u c"], read: csr_array) -> Float32[np.ndarray, "n c"]:

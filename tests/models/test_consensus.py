@@ -10,6 +10,7 @@ from texsr.models.consensus import ConsensusSettings, register, with_concord
 from texsr.models.degradation import smooth_field
 from texsr.models.fusion import fuse, logits_of, shares_of
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
+from texsr.models.texsr_upscaler import TexsrUpscaler
 
 SCALE, SIDE = 4, 32
 
@@ -145,3 +146,7 @@ def test_one_that_differs_is_told_from_those_that_agree(truth, rng):
     detail[:, 3] = other - enlarge_faithfully(reduce(other, SCALE), SCALE)
     cue = with_concord(aligned._replace(detail=detail), SCALE).cues[0, :, CONCORD_CUE].mean((1, 2))
     assert float(cue[:3].min()) > float(cue[3]) + 0.4
+
+
+def test_rounds_reach_no_further_than_tiles_overlap():
+    assert 3 * sum(ConsensusSettings().window_sigmas_tx) <= TexsrUpscaler.overlap_tx

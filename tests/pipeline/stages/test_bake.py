@@ -21,10 +21,12 @@ from texsr.pipeline.stages.bake import (
     agree_across_seams,
     fill_gutter,
     seam_points,
+    texels_at_seams,
 )
 from texsr.pipeline.stages.measure import seam_error
 from texsr.pipeline.stages.rasterize import on_charts
 from texsr.pipeline.tile import Region
+from texsr.pipeline.unrounded import Unrounded
 
 UNITS = st.integers(0, 2**32 - 1)
 
@@ -118,6 +120,21 @@ def test_sides_that_differ_are_brought_together(bits):
     assert before > 10
     assert after < 0.12 * before
     assert stored.dtype == np.dtype(f"uint{bits}")
+
+
+def test_what_is_known_more_finely_is_rounded_once():
+    scene, fine, points = cube(bits=16)
+    stored = to_integer(fine.astype(np.float32) / 65535, np.dtype(np.uint8))
+    known = Unrounded(texels_at_seams(points, *fine.shape[:2]), fine.shape[1], 3)
+    known.tell(whole(*fine.shape[:2]), fine.astype(np.float32) / 65535)
+    inside = partial(on_charts, scene.surface, 0, stored.shape[:2])
+    coarse = stored.copy()
+    agree_across_seams(coarse, points, inside, 3)
+    agree_across_seams(stored, points, inside, 3, known)
+    agree(scene, fine, points)
+    exact = fine.astype(np.float64) / 257
+    assert np.abs(stored - exact).max() < 0.502
+    assert np.abs(coarse - exact).max() > 0.8  # what it spares
 
 
 def test_sixteen_bits_stay_sixteen():
