@@ -11,23 +11,24 @@ Reconstruction", IJCV 2014.
 
 We look for the likeliest correction of an answer that is good already. How far texels may be off is
 known (the expected error), and so is how far pixels may be (`texsr.models.testimony`). Corrections
-of neighbouring texels are alike.
+of neighbouring texels are alike: on a contour along it and hardly across, elsewhere all around.
 
 Only luma is corrected: detail hardly differs between colours.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import final
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor
-from torch.nn import functional
 
-from texsr.models.alignment import Aligned
+from texsr.models.alignment import Aligned, luma_of
+from texsr.models.contours import Contours, ContourSettings
 from texsr.models.protocol import PhotoPart
 from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.smoothing import blur_of_noise
 from texsr.models.testimony import HearingSettings, Testimony, hear
 
 STANDARD = 1.25  # standard deviation by mean absolute error, of a normal distribution
@@ -39,8 +40,14 @@ class ReprojectionSettings:
     """What a correction is expected to be, and how hard it is looked for."""
 
     smooth_texels: float = 0.8
-    """Sigma over which corrections are alike, in high texels."""
-    rounds: int = 5
+    """Sigma over which corrections are alike where there is no contour, in high texels."""
+    across_texels: float = 0.5
+    """The same across a contour."""
+    contour_gain: float = 0.6
+    """What the variance along contours, where many texels add up, is multiplied by."""
+    contours: ContourSettings = field(default_factory=ContourSettings)
+    """What is taken for a contour."""
+    rounds: int = 4
     """Of the solver."""
     hearing: HearingSettings = field(default_factory=HearingSettings)
     """How pixels are weighed."""
@@ -68,18 +75,41 @@ def reprojected(
     heard = hear(high, aligned, parts, scale, chosen.hearing)
     if not heard:
         return high
-    found = likeliest(heard, variance_of(error), chosen)[None, None]
+    prior = Prior(luma_of(high)[0, 0], STANDARD * error[0, 0], chosen)
+    found = likeliest(heard, prior, chosen.rounds)[None, None]
     return high + (found - enlarge_faithfully(reduce(found, scale), scale))
 
 
-def variance_of(error: Float32[Tensor, "1 1 H W"]) -> Float32[Tensor, "H W"]:
-    """Give the variance of texels whose expected absolute error is known."""
-    return (STANDARD * error[0, 0]) ** 2
+@final
+class Prior:
+    """Which corrections are likely: their covariance, as what it makes of a plane."""
+
+    def __init__(
+        self,
+        luma: Float32[Tensor, "H W"],
+        deviation: Float32[Tensor, "H W"],
+        settings: ReprojectionSettings,
+    ) -> None:
+        """Take what is to be corrected.
+
+        Args:
+            luma: of the answer.
+            deviation: standard deviation to expect of it.
+            settings: how alike corrections are.
+        """
+        self.settings, self.deviation = settings, deviation
+        self.contours = Contours(luma, settings.contours)
+        self.variance_elsewhere = deviation.square() * (1.0 - self.contours.share)
+
+    def __call__(self, plane: Float32[Tensor, "H W"]) -> Float32[Tensor, "H W"]:
+        """Multiply by the covariance."""
+        around, across = self.settings.smooth_texels, self.settings.across_texels
+        elsewhere = _alike(self.variance_elsewhere * _alike(plane, around), around)
+        lines = self.contours.along(self.deviation * _alike(plane, across))
+        return elsewhere + self.settings.contour_gain * _alike(self.deviation * lines, across)
 
 
-def likeliest(
-    heard: Sequence[Testimony], variance: Float32[Tensor, "H W"], settings: ReprojectionSettings
-) -> Float32[Tensor, "H W"]:
+def likeliest(heard: Sequence[Testimony], prior: Prior, rounds: int) -> Float32[Tensor, "H W"]:
     """Find the likeliest correction of the texels, of which pixels are off by so much.
 
     Solved for the pixels' shares of it, by a fixed number of Chebyshev steps, each of which looks
@@ -88,11 +118,11 @@ def likeliest(
     """
 
     def texels(shares: list[Tensor]) -> Tensor:
-        total = torch.zeros_like(variance)
+        total = torch.zeros_like(prior.deviation)
         for one, share in zip(heard, shares, strict=True):
             seen = one.footprints
             total[seen.box].add_(seen.placed(seen.seen(share)[None])[0])
-        return _alike(variance * _alike(total, settings), settings)
+        return prior(total)
 
     def pixels(shares: list[Tensor]) -> list[Tensor]:
         plane = texels(shares)
@@ -105,7 +135,7 @@ def likeliest(
     rows = pixels([torch.ones_like(one.off) for one in heard])
     shares = step = [torch.zeros_like(one.off) for one in heard]
     left = [one.off for one in heard]
-    for number, (keep, add) in enumerate(chebyshev(settings.rounds)):
+    for number, (keep, add) in enumerate(chebyshev(rounds)):
         if number:
             made = pixels(shares)
             left = [one.off - part for one, part in zip(heard, made, strict=True)]
@@ -131,12 +161,6 @@ def chebyshev(rounds: int) -> list[tuple[float, float]]:
     return found
 
 
-def _alike(plane: Float32[Tensor, "H W"], settings: ReprojectionSettings) -> Float32[Tensor, "H W"]:
+def _alike(plane: Float32[Tensor, "H W"], sigma: float) -> Float32[Tensor, "H W"]:
     """Let neighbours have a part in each other; what they are drawn from keeps its variance."""
-    sigma = settings.smooth_texels
-    reach = math.ceil(3 * sigma)
-    offset = torch.arange(-reach, reach + 1, device=plane.device, dtype=plane.dtype)
-    taps = torch.exp(-(offset**2) / (2.0 * sigma**2))
-    taps = taps / taps.square().sum().sqrt()
-    across = functional.conv2d(plane[None, None], taps.view(1, 1, 1, -1), padding=(0, reach))
-    return functional.conv2d(across, taps.view(1, 1, -1, 1), padding=(reach, 0))[0, 0]
+    return blur_of_noise(plane[None, None], sigma)[0, 0]

@@ -20,6 +20,11 @@ def blur(plane: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h 
     return down @ plane @ across.T
 
 
+def blur_of_noise(plane: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h w"]:
+    """Blur by the same Gaussian, by as much stronger as white noise needs to keep its variance."""
+    return blur(plane, sigma) / float(_taps(sigma).square().sum())
+
+
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # it is kept, and may be asked for again where gradients are wanted
 def _blur_matrix(size: int, sigma: float) -> Float32[Tensor, "n n"]:
