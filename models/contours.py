@@ -18,7 +18,8 @@ from torch.nn import functional
 from texsr.models.smoothing import blur
 
 NUM_DIRECTIONS = 16  # over half a turn
-REACH = 2.25  # where lines end, in their sigma
+LENGTHS = (1, 2, 3, 4, 6, 8, 10)  # texels at which a line is looked at, either way
+STAND_FOR = (1.0, 1.0, 1.0, 1.5, 2.0, 2.0, 2.0)  # texels of it, each
 FLAT = 3e-5  # squared slope per texel that gives no direction
 
 
@@ -26,7 +27,7 @@ FLAT = 3e-5  # squared slope per texel that gives no direction
 class ContourSettings:
     """What is taken for a contour. Lengths are in texels."""
 
-    along: float = 3.5
+    along: float = 5.0
     """Sigma over which texels of a contour are alike."""
     window: float = 1.5
     """Sigma of the window in which a direction is measured."""
@@ -55,7 +56,7 @@ class Contours:
             settings: what is taken for a contour.
         """
         self._shape = picture.shape
-        self._reach = math.ceil(REACH * settings.along)
+        self._reach = max(LENGTHS)
         membership, angle = _directions(picture, settings)
         self.share: Float32[Tensor, "H W"] = membership.square()
         """[0, 1], how far each texel is on a contour; the diagonal of the matrix."""
@@ -86,14 +87,14 @@ class Contours:
         texels = torch.nonzero(membership.reshape(-1))[:, 0]
         row, column = texels // self._shape[1], texels % self._shape[1]
         own = (row + self._reach) * width + column + self._reach
-        steps = _steps(self._reach, width).to(own.device)
+        steps = _steps(width).to(own.device)
         neighbours, likeness = list[Tensor](), list[Tensor]()
         for side, part in zip(sides, parts, strict=True):
             direction, amount = side.take(texels), part.take(texels)
             here = direction * size + own
-            for length, along in enumerate(steps, start=1):
-                faded = amount * math.exp(-0.5 * (length / settings.along) ** 2)
-                step = along.take(direction)
+            for length, weight, along in zip(LENGTHS, STAND_FOR, steps, strict=True):
+                fading = weight * math.exp(-0.5 * (length / settings.along) ** 2)
+                faded, step = amount * fading, along.take(direction)
                 for way in (step, -step):
                     neighbours.append((own + way).int())
                     likeness.append(faded * flat.take(here + way))
@@ -127,9 +128,9 @@ def _split(
     return sides, (membership * turn.cos(), membership * turn.sin())
 
 
-def _steps(reach: int, width: int) -> Int64[Tensor, "reach directions"]:
+def _steps(width: int) -> Int64[Tensor, "lengths directions"]:
     """Give how far on a flat plane the texels along each direction lie."""
     angle = torch.arange(NUM_DIRECTIONS) * (math.pi / NUM_DIRECTIONS)
-    length = torch.arange(1, reach + 1)[:, None]
+    length = torch.tensor(LENGTHS)[:, None]
     down, right = (length * angle.sin()).round().long(), (length * angle.cos()).round().long()
     return down * width + right
