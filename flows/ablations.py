@@ -57,9 +57,13 @@ class Unlimited:
         """Ask the upscaler."""
         return self._whole.single_scale(scale) if isinstance(self.inner, SeesWhole) else None
 
+    def single_planes(self, scale: int) -> int:
+        """Ask the upscaler."""
+        return self._whole.single_planes(scale)
+
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], scale: int
-    ) -> Float32[Tensor, "b 3 H W"]:
+    ) -> Float32[Tensor, "b n H W"]:
         """Let the upscaler work without references."""
         return self._whole.single_answer(low, scale)
 
@@ -78,7 +82,7 @@ class Unlimited:
         low: Float32[Tensor, "b 3 h w"],
         references: Any,
         scale: int,
-        single: Float32[Tensor, "b 3 P Q"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> UpscaledTile:
         """Let the upscaler work."""
         if single is None:

@@ -8,7 +8,6 @@ import numpy as np
 
 from texsr.flows.facts import Tally
 from texsr.flows.progress import Progress
-from texsr.flows.single_plane import BYTES_PER_TEXEL
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.errors import OutputError
 from texsr.pipeline.formats.images import drop_pages
@@ -65,13 +64,16 @@ def discard(made: NewAtlas) -> None:
         Path(str(each.filename)).unlink()
 
 
-def check_room(capture: Capture, scale: float, made_scale: int, work_dir: Path) -> None:
+def check_room(
+    capture: Capture, scale: float, made_scale: int, beside: int, work_dir: Path
+) -> None:
     """Check that atlases which are made larger first fit on the disk.
 
     Raises:
         OutputError: they do not.
     """
-    needed, free = scratch_bytes(capture, scale, made_scale), shutil.disk_usage(work_dir).free
+    needed = scratch_bytes(capture, scale, made_scale, beside)
+    free = shutil.disk_usage(work_dir).free
     if free < needed:
         raise OutputError(
             f"--scale {scale:g}",
@@ -81,17 +83,17 @@ def check_room(capture: Capture, scale: float, made_scale: int, work_dir: Path) 
         )
 
 
-def scratch_bytes(capture: Capture, scale: float, made_scale: int) -> int:
+def scratch_bytes(capture: Capture, scale: float, made_scale: int, beside: int) -> int:
     """Tell what the new atlases take while they are made, where they are made larger first.
 
     All of them stand at the end; the larger ones come and go one after the other, each with what
-    was answered without references.
+    was answered without references: `beside` bytes for each of its texels.
     """
     kept, passing = 0, 0
     for atlas in capture.surface.atlases:
         per_texel = atlas.stored.shape[2] * atlas.stored.dtype.itemsize + 2
         low = atlas.height_tx, atlas.width_tx
         kept += int(np.prod(size_at(low, scale))) * per_texel
-        beside = per_texel + BYTES_PER_TEXEL
-        passing = max(passing, int(np.prod(size_at(low, made_scale))) * beside)
+        made = int(np.prod(size_at(low, made_scale)))
+        passing = max(passing, made * (per_texel + beside))
     return kept + passing

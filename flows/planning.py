@@ -17,6 +17,7 @@ from texsr.flows.run import load
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import build_upscaler, check_references
+from texsr.flows.single_plane import bytes_per_texel
 from texsr.flows.trial_tile import seconds_of_tiles
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.record import Worth
@@ -59,7 +60,8 @@ def plan_run(job: Job, progress: Progress = silent) -> RunPlan:
     atlases_mb = sum(atlas.stored.nbytes for atlas in capture.surface.atlases) / 1e6
     disk = needed_bytes(capture, scale)
     if made_reduced(upscaler, scale):
-        disk = max(disk, scratch_bytes(capture, scale, made_scale))
+        beside = bytes_per_texel(upscaler, made_scale)
+        disk = max(disk, scratch_bytes(capture, scale, made_scale, beside))
     return RunPlan(
         atlases=tuple(plans),
         peak_memory_mb=RESTING_MB + job.settings.memory_mb + atlases_mb,

@@ -16,6 +16,7 @@ from texsr.flows.new_atlas import check_room
 from texsr.flows.progress import Progress, silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import ReferenceForm, RunSettings
+from texsr.flows.single_plane import bytes_per_texel
 from texsr.models import load_upscaler
 from texsr.models.architectures import choose
 from texsr.models.heads import load_headed
@@ -65,7 +66,7 @@ def sharpen(
     scale, made_scale = settings.scale, native_scale(upscaler, settings.scale)
     reduced = made_reduced(upscaler, scale)
     if reduced:
-        check_room(capture, scale, made_scale, work_dir)
+        check_room(capture, scale, made_scale, bytes_per_texel(upscaler, made_scale), work_dir)
     scene = Scene(capture, settings, progress)
     done = [
         AtlasJob(scene, index, upscaler, scale, work_dir).run(device)

@@ -19,10 +19,10 @@ from texsr.pipeline.stages.superresolve import SeesWhole, Upscaler
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 PIECE_TX = 256  # side of a piece, low texels: two of them work on half a gigabyte at most
-BYTES_PER_TEXEL = 3 * 2  # of what is kept
+BYTES = 2  # of what is kept of a texel, a plane
 STAGE = "single-image"
 
-Room = Callable[[tuple[int, int, int]], Float16[np.ndarray, "H W 3"]]
+Room = Callable[[tuple[int, int, int]], Float16[np.ndarray, "H W n"]]
 """Gives where an answer of a shape is to be kept."""
 
 
@@ -30,17 +30,17 @@ Room = Callable[[tuple[int, int, int]], Float16[np.ndarray, "H W 3"]]
 class SinglePlane:
     """An answer for a whole plane; half precision is good for 1/4096 of white."""
 
-    def __init__(self, answer: Float16[np.ndarray, "H W 3"], scale: int) -> None:
+    def __init__(self, answer: Float16[np.ndarray, "H W n"], scale: int) -> None:
         """Take an answer, and how many of its texels lie along a low one."""
         self.answer, self.scale = answer, scale
 
-    def over(self, region: Region) -> Float32[Tensor, "3 H W"]:
+    def over(self, region: Region) -> Float32[Tensor, "n H W"]:
         """Give the answer over a region of low texels."""
         part = self.answer[region.scaled(self.scale).slices]
         return torch.from_numpy(part.astype(np.float32)).permute(2, 0, 1).contiguous()
 
 
-def in_memory(shape: tuple[int, int, int]) -> Float16[np.ndarray, "H W 3"]:
+def in_memory(shape: tuple[int, int, int]) -> Float16[np.ndarray, "H W n"]:
     """Keep an answer in memory."""
     return np.zeros(shape, np.float16)
 
@@ -52,6 +52,14 @@ def on_disk(path: Path) -> Room:
         return np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
 
     return room
+
+
+def bytes_per_texel(upscaler: Upscaler, scale: int) -> int:
+    """Tell what is kept of a high texel of tiles at a scale."""
+    own = upscaler.single_scale(scale) if isinstance(upscaler, SeesWhole) else None
+    if own is None or not isinstance(upscaler, SeesWhole):
+        return 0
+    return BYTES * upscaler.single_planes(own) * own**2 // scale**2
 
 
 def pieces_of(low_shape: tuple[int, int], overlap_tx: int) -> list[Tile]:
@@ -87,7 +95,7 @@ def answer_without_references(
     own = upscaler.single_scale(scale)
     if own is None:
         return None
-    answer = room((low_shape[0] * own, low_shape[1] * own, 3))
+    answer = room((low_shape[0] * own, low_shape[1] * own, upscaler.single_planes(own)))
     pieces = pieces_of(low_shape, upscaler.single_overlap_tx)
 
     def make(piece: Tile) -> None:

@@ -48,9 +48,13 @@ class HeadedUpscaler:
         """As of the network's upscaler, like what it gives."""
         return self.under.single_scale(scale)
 
+    def single_planes(self, scale: int) -> int:
+        """As of the network's upscaler."""
+        return self.under.single_planes(scale)
+
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], scale: int
-    ) -> Float32[Tensor, "b 3 H W"]:
+    ) -> Float32[Tensor, "b n H W"]:
         """Super-resolve by the network's single-image branch."""
         return self.under.single_answer(low, scale)
 
@@ -59,7 +63,7 @@ class HeadedUpscaler:
         low: Float32[Tensor, "b 3 h w"],
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
-        single: Float32[Tensor, "b 3 P Q"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> Upscaled:
         """Super-resolve a batch of tiles at one of `scales`."""
         size = low.shape[2], low.shape[3]
@@ -73,7 +77,7 @@ class HeadedUpscaler:
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
         grid: TexelGrid,
-        single: Float32[Tensor, "b 3 P Q"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> Upscaled:
         """Super-resolve a batch of tiles at any texels on them.
 

@@ -25,6 +25,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+from texsr.models.ahead import Ahead
 from texsr.models.alignment import Aligned
 from texsr.models.bands import balanced
 from texsr.models.blocks import ResidualBlock, residual_blocks
@@ -133,7 +134,7 @@ class Texsr(nn.Module):
         scale: int,
         attention: Attention = Attention.LEARNED,
         *,
-        single: Float32[Tensor, "b 3 H W"] | None = None,
+        ahead: Ahead | None = None,
     ) -> Answered:
         """Super-resolve tiles, and give the features behind the answer.
 
@@ -142,14 +143,15 @@ class Texsr(nn.Module):
             aligned: see there.
             scale: see there.
             attention: see there.
-            single: what the single-image branch says of the tiles; None: it is asked where needed.
+            ahead: what is known of the tiles already; None: nothing.
         """
         port = self.ports[str(scale)]
         assert isinstance(port, Port)
         turns = Turns(1 if self.training else self.config.turns)
-        entered = zip(turns.each(low), turns.each(aligned.base), strict=True)
-        features = [port.enter(one, base) for one, base in entered]
-        features = [self.prior(one) + one for one in features]
+        if ahead is None or ahead.features is None:
+            features = self._first(low, aligned.base, port, turns)
+        else:
+            features = list(ahead.features)
         alone = turns.mean([port.propose(one) for one in features])
         features = [self.context(one) for one in features]
         looked = (features, alone, aligned, port, attention, turns)
@@ -171,7 +173,7 @@ class Texsr(nn.Module):
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         share = share_of_branch(shares.sum(1, keepdim=True))
         if self.single and float(share.detach().max()) >= LEAST_SHARE:
-            answer = self.single_answer(low, scale) if single is None else single
+            answer = self.single_answer(low, scale) if ahead is None else ahead.answer
             # The last correction stays: it does good wherever a photo says a little.
             detail = detail + share * (answer - aligned.base - alone)
         high = aligned.base + detail
@@ -179,6 +181,33 @@ class Texsr(nn.Module):
         told = zip(fused, anticipated, strict=True)
         error = turns.mean([port.doubt(one.detach(), expected) for one, expected in told])
         return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
+
+    def ahead(
+        self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], scale: int
+    ) -> Ahead:
+        """Say of tiles, or of whole atlases, what can be said without photos.
+
+        Args:
+            low: sRGB-encoded, [0, 1].
+            base: its faithful enlargement.
+            scale: one of the config's.
+
+        Raises:
+            KeyError: there is no single-image branch.
+        """
+        port, turns = self.ports[str(scale)], Turns(self.config.turns)
+        assert isinstance(port, Port)
+        return Ahead(self.single_answer(low, scale), self._first(low, base, port, turns))
+
+    def _first(
+        self, low: Tensor, base: Tensor, port: Port, turns: Turns
+    ) -> list[Float[Tensor, "b c h w"]]:
+        """Give the features of the first trunk, turn by turn."""
+        entered: list[Tensor] = []
+        for one, enlarged in zip(turns.each(low), turns.each(base), strict=True):
+            with torch.autocast(low.device.type, enabled=False):  # bf16 has no room for detail
+                entered.append(port.enter(one, enlarged))
+        return [self.prior(one) + one for one in entered]
 
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], scale: int

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from texsr.models.ahead import folded, num_planes, unfolded
 from texsr.models.alignment import Aligned, align
 from texsr.models.beyond import BEYOND, coarser, finer
 from texsr.models.consensus import register, with_concord
@@ -110,7 +111,7 @@ class TexsrUpscaler:
         low: Float32[Tensor, "b 3 h w"],
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
-        single: Float32[Tensor, "b 3 P Q"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> Upscaled:
         """Super-resolve a batch of tiles.
 
@@ -128,11 +129,15 @@ class TexsrUpscaler:
         """Give the scale of `single_answer` for tiles at `scale`; None: there is no such answer."""
         return self._native_of(scale) if self.network.single else None
 
+    def single_planes(self, scale: int) -> int:
+        """Give how many planes `single_answer` has at a native scale."""
+        return num_planes(scale, **self._folding)
+
     @torch.inference_mode()
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], scale: int
-    ) -> Float32[Tensor, "b 3 H W"]:
-        """Super-resolve by the single-image branch; not clipped.
+    ) -> Float32[Tensor, "b n H W"]:
+        """Super-resolve by the single-image branch, and give what the first trunk sees besides.
 
         In half precision where there are units for it: it is asked for pieces that are the same
         whatever the tiles are, so rounding tells of no tile.
@@ -141,15 +146,19 @@ class TexsrUpscaler:
             low: sRGB-encoded, [0, 1].
             scale: native.
 
+        Returns:
+            The answer in three planes, not clipped, and the features in further ones.
+
         Raises:
             KeyError: there is no branch.
         """
+        base = enlarge_faithfully(low, scale)
         if has_units_for_bf16(low.device.type):
             with torch.autocast(low.device.type, torch.bfloat16):
-                answer = self.network.single_answer(low, scale).float()
-            if bool(torch.isfinite(answer).all()):
-                return answer
-        return self.network.single_answer(low, scale)
+                planes = folded(self.network.ahead(low, base, scale), scale).float()
+            if bool(torch.isfinite(planes).all()):
+                return planes
+        return folded(self.network.ahead(low, base, scale), scale)
 
     @torch.inference_mode()
     def answered(
@@ -157,7 +166,7 @@ class TexsrUpscaler:
         low: Float32[Tensor, "b 3 h w"],
         references: WarpedReferences | CroppedReferences | None,
         scale: int,
-        single: Float32[Tensor, "b 3 P Q"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> tuple[Upscaled, Float32[Tensor, "b c h w"] | None]:
         """Super-resolve tiles, and give the network's features; None where they are not finite.
 
@@ -204,6 +213,10 @@ class TexsrUpscaler:
         located = tuple(parts[index] for index in order) if parts else ()
         return _Plain(color, weight, prior, trust, located)
 
+    @property
+    def _folding(self) -> dict[str, int]:
+        return {"width": self.network.config.width, "turns": self.network.config.turns}
+
     def _native_of(self, scale: int) -> int:
         return scale if scale in self.network.config.scales else scale // BEYOND
 
@@ -221,13 +234,14 @@ class TexsrUpscaler:
     ) -> Answered | None:
         """Ask at a native scale; on a GPU first in half precision."""
         asked = low, aligned, scale, self.options.attention
+        ahead = None if single is None else unfolded(single, scale, **self._folding)
         if low.is_cuda:
             with torch.autocast("cuda", torch.bfloat16):
-                found = self.network.answered(*asked, single=single)
+                found = self.network.answered(*asked, ahead=ahead)
             outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
                 return Answered(outcome, found.features.float())
-        found = self.network.answered(*asked, single=single)
+        found = self.network.answered(*asked, ahead=ahead)
         return found if _finite(found.outcome) else None
 
 

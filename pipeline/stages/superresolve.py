@@ -123,10 +123,17 @@ class SeesWhole(Protocol):
         """Give the scale of that answer for tiles at `scale`; None: it has none to give."""
         ...
 
+    def single_planes(self, scale: int) -> int:
+        """Give how many planes that answer has at its scale."""
+        ...
+
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], scale: int
-    ) -> Float32[Tensor, "b 3 H W"]:
-        """Super-resolve without references, at one of the scales that `single_scale` gives."""
+    ) -> Float32[Tensor, "b n H W"]:
+        """Super-resolve without references, at one of the scales that `single_scale` gives.
+
+        The first three planes are colour; what others are, and may hold, is the upscaler's own.
+        """
         ...
 
     def __call__(
@@ -134,7 +141,7 @@ class SeesWhole(Protocol):
         low: Float32[Tensor, "b 3 h w"],
         references: Any,
         scale: int,
-        single: Float32[Tensor, "b 3 H W"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> UpscaledTile:
         """Super-resolve tiles, with their parts of that answer; None: it is made for them alone."""
         ...
@@ -150,7 +157,7 @@ class AnswersAnywhere(Protocol):
         references: Any,
         scale: int,
         grid: Any,
-        single: Float32[Tensor, "b 3 H W"] | None = None,
+        single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> UpscaledTile:
         """Super-resolve tiles at the texels of `grid`, which is a `Texels`."""
         ...
@@ -188,7 +195,7 @@ def superresolve(
     scale: int,
     device: str,
     texels: Texels | None = None,
-    single: Float32[Tensor, "3 P Q"] | None = None,
+    single: Float32[Tensor, "n P Q"] | None = None,
 ) -> tuple[Float32[Tensor, "3 H W"], Float32[Tensor, "H W"], Float32[Tensor, "H W"]]:
     """Super-resolve one tile.
 

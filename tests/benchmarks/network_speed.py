@@ -78,14 +78,23 @@ def tile_input(height: int, width: int, seed: int = 0) -> tuple[Tensor, Warped]:
     return low, Warped(color=color, weight=weight, prior=prior, trust=trust)
 
 
+def told_before(upscaler: TexsrUpscaler, height: int, width: int) -> Tensor:
+    """Give what stands for all that was said of the atlas alone, before its tiles."""
+    planes = upscaler.single_planes(SCALE)
+    draw = torch.Generator().manual_seed(0)
+    return torch.rand(1, planes, height * SCALE, width * SCALE, generator=draw)
+
+
 def network_call(upscaler: TexsrUpscaler) -> Callable[[int, int], Callable[[], object]]:
     """Give the network, as a run asks it, on references already in the light of the atlas."""
 
     def at(height: int, width: int) -> Callable[[], object]:
         low, references = tile_input(height, width)
         aligned = align(low, references, SCALE)
-        single = aligned.base  # stands for what the branch said of the whole atlas before
-        return lambda: upscaler.network.answered(low, aligned, SCALE, single=single)
+        config = upscaler.network.config
+        planes = told_before(upscaler, height, width)
+        ahead = unfolded(planes, SCALE, width=config.width, turns=config.turns)
+        return lambda: upscaler.network.answered(low, aligned, SCALE, ahead=ahead)
 
     return at
 
@@ -95,8 +104,8 @@ def whole_call(upscaler: TexsrUpscaler) -> Callable[[int, int], Callable[[], obj
 
     def at(height: int, width: int) -> Callable[[], object]:
         low, references = tile_input(height, width)
-        single = torch.rand(1, 3, height * SCALE, width * SCALE)
-        return lambda: upscaler(low, references, SCALE, single)
+        planes = told_before(upscaler, height, width)
+        return lambda: upscaler(low, references, SCALE, planes)
 
     return at
 
@@ -136,7 +145,7 @@ def time_all(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> l
         ("ours, all of a tile", cut, network, whole_call(upscaler), tiles),
         ("ours, network on tiles", cut, network, call, tiles),
         ("ours, network on tiles", whole, network, call, bare),
-        ("ours, single-image branch", ahead, network.single, branch, pieces),
+        ("ours, what is said of the atlas alone", ahead, network.single, branch, pieces),
         ("SMFANet+'s network", with_margin, small, single_call(small), margined),
         ("SMFANet+'s network", whole, small, single_call(small), bare),
         ("plain stack of convolutions", whole, stack, single_call(stack), bare),

@@ -203,8 +203,10 @@ def test_beyond_a_models_largest_scale_it_says_which_one_that_is(capture, tmp_pa
 def test_a_disk_without_room_for_the_larger_atlas_is_told_before_the_work(
     capture, tmp_path, monkeypatch
 ):
-    needed = new_atlas.scratch_bytes(capture, 2.5, 3)
-    assert needed == 112 * 112 * 5 + 135 * 135 * (5 + 6)
+    needed = new_atlas.scratch_bytes(capture, 2.5, 3, 0)
+    assert needed == 112 * 112 * 5 + 135 * 135 * 5
+    beside = new_atlas.scratch_bytes(capture, 2.5, 3, 6)
+    assert beside == needed + 135 * 135 * 6
     monkeypatch.setattr(
         "texsr.flows.new_atlas.shutil.disk_usage", lambda place: SimpleNamespace(free=needed - 1)
     )
