@@ -31,6 +31,7 @@ from texsr.flows.progress import silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.single_plane import PIECE_TX
+from texsr.models.ahead import unfolded
 from texsr.models.alignment import Aligned, align
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Outcome, Texsr
