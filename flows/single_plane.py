@@ -15,6 +15,7 @@ from torch import Tensor
 
 from texsr.flows.progress import Progress
 from texsr.flows.workers import work_pool
+from texsr.pipeline.formats.images import drop_pages
 from texsr.pipeline.stages.superresolve import SeesWhole, Upscaler
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
@@ -37,7 +38,9 @@ class SinglePlane:
     def over(self, region: Region) -> Float32[Tensor, "n H W"]:
         """Give the answer over a region of low texels."""
         part = self.answer[region.scaled(self.scale).slices]
-        return torch.from_numpy(part.astype(np.float32)).permute(2, 0, 1).contiguous()
+        planes = torch.from_numpy(part.astype(np.float32)).permute(2, 0, 1).contiguous()
+        drop_pages(part)
+        return planes
 
 
 def in_memory(shape: tuple[int, int, int]) -> Float16[np.ndarray, "H W n"]:
@@ -103,7 +106,9 @@ def answer_without_references(
             low = color(piece.padded)[None].to(device)
             found = upscaler.single_answer(low, own)[0].permute(1, 2, 0).cpu().numpy()
             inner = piece.core.relative_to(piece.padded).scaled(own)
-            answer[piece.core.scaled(own).slices] = found[inner.slices]
+            part = answer[piece.core.scaled(own).slices]
+            part[...] = found[inner.slices]
+            drop_pages(part)
 
     with work_pool() as pool:
         for number, _ in enumerate(pool.map(make, pieces)):
