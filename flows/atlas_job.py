@@ -96,8 +96,9 @@ class AtlasJob:
             with scene.timed("fit"):
                 self._fit(source)
         new = create(self.work_dir, f"{self.index}", self.made_shape, self.atlas.stored)
-        points = seam_points(find_seams(scene.capture.surface, self.index), *self.high_shape)
-        self.at_seams = self._at_seams(points)
+        with scene.timed("bake"):
+            points = seam_points(find_seams(scene.capture.surface, self.index), *self.high_shape)
+            self.at_seams = self._at_seams(points)
         with scene.timed(STAGE):
             single = self._without_references(source, device)
         with scene.timed("superresolve"):

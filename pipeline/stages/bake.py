@@ -49,7 +49,7 @@ def texels_at_seams(points: SeamPoints, height_tx: int, width_tx: int) -> Int64[
     place = np.concatenate([points.texel[0], points.texel[1]])
     reads = _bilinear_taps(place, height_tx, width_tx)
     outer = _spread_taps(place, height_tx, width_tx, SEAM_REACH_TX)
-    return np.unique(np.concatenate([reads.texel, outer.texel]))
+    return _involved(reads, outer)
 
 
 def agree_across_seams(
@@ -81,13 +81,13 @@ def agree_across_seams(
     reads = _bilinear_taps(place, height, width)
     inner = _spread_taps(place, height, width, CHART_REACH_TX)
     outer = _spread_taps(place, height, width, SEAM_REACH_TX)
-    near = np.unique(np.concatenate([reads.texel, outer.texel]))
+    near = _involved(reads, outer)
     rows, columns = np.divmod(near, width)
     read, charts = reads.matrix(near), _normalised(inner.matrix(near), CHART_REACH_TX)
     off = ~on_charts(rows, columns)
     gutters = _normalised(outer.matrix(near), SEAM_REACH_TX).multiply(off[None]).tocsr()
-    stored = to_float(atlas[rows, columns, :num_color])
-    before = stored if unrounded is None else unrounded.of(near)
+    here = atlas[rows, columns, :num_color]
+    before = to_float(here) if unrounded is None else unrounded.of(near)
     color, apart = before, (1.0 - CHART_SHARE) * _apart(before, read)
     for _ in range(CHART_ROUNDS):
         color = _closer(color, read, charts, apart)
@@ -131,6 +131,10 @@ class _Taps(NamedTuple):
         column = np.searchsorted(texels, self.texel)
         shape = (self.num_points, len(texels))
         return coo_array((self.weight, (self.point, column)), shape=shape).tocsr()
+
+
+def _involved(reads: _Taps, outer: _Taps) -> Int64[np.ndarray, " u"]:
+    return np.unique(np.concatenate([reads.texel, outer.texel]))
 
 
 def _bilinear_taps(place: Float64[np.ndarray, "n 2"], height: int, width: int) -> _Taps:

@@ -23,7 +23,7 @@ from network_common import RANDOM, SCALE, network_of, network_parser, random_fil
 from network_process import make_apart, whole_process
 from network_timing import Timing, over_parts, square_parts, timed
 from rivals import num_parameters, plain, rrdb
-from torch import Tensor
+from torch import Tensor, nn
 
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate
@@ -141,12 +141,13 @@ def time_all(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> l
     small, stack, large = Smfanet(SCALE).eval(), plain(SCALE), rrdb()
     piece, pieces = min(PIECE_PX, side), branch_pieces(upscaler, side)
     ahead = f"as a run cuts ({_told(pieces)})"
+    alone = nn.ModuleList([network.single, network.prior])
     branch = single_call(lambda low: upscaler.single_answer(low, SCALE))
     cases = [
         ("ours, all of a tile", cut, network, whole_call(upscaler), tiles),
         ("ours, network on tiles", cut, network, call, tiles),
         ("ours, network on tiles", whole, network, call, bare),
-        ("ours, what is said of the atlas alone", ahead, network.single, branch, pieces),
+        ("ours, what is said of the atlas alone", ahead, alone, branch, pieces),
         ("SMFANet+'s network", with_margin, small, single_call(small), margined),
         ("SMFANet+'s network", whole, small, single_call(small), bare),
         ("plain stack of convolutions", whole, stack, single_call(stack), bare),
@@ -208,7 +209,7 @@ def networks(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> A
         },
         notes="Seconds for the whole atlas, every shape of tile timed by itself. Times as fast as "
         "SMFANet+'s network with margins. Rivals have random weights. The single-image branch "
-        "is asked about the whole atlas once, before its tiles.",
+        "and the first trunk are asked about the whole atlas once, before its tiles.",
     )
 
 
