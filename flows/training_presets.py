@@ -39,7 +39,7 @@ class Preset(Enum):
 
 
 PRESETS: dict[Preset, Config] = {
-    Preset.FAST: TexsrConfig(turns=2, single_width=48, single_blocks=12, single_turns=2),
+    Preset.FAST: TexsrConfig(single_width=48, single_blocks=12),
     Preset.QUALITY: TexsrConfig(
         width=96, prior_blocks=12, fusion_blocks=8, reference_width=48, max_references=8
     ),

@@ -6,10 +6,12 @@ where tiles meet.
 
 import torch
 
+UNITS = ("amx_bf16", "avx512_bf16")  # of CPUs, as PyTorch names them
+
 
 def has_units_for_bf16(device: str) -> bool:
-    """Tell whether a device has units that multiply matrices of bf16: GPUs, and CPUs with AMX."""
+    """Tell whether a device has units that multiply bf16: GPUs, and CPUs with AMX or AVX-512."""
     if device.startswith("cuda"):
         return True
     able = getattr(torch.cpu, "get_capabilities", dict)()  # older ones do not say
-    return bool(able.get("amx_bf16", False))
+    return any(able.get(unit, False) for unit in UNITS)

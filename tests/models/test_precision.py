@@ -16,6 +16,10 @@ def test_which_devices_have_units_for_bf16(monkeypatch):
     assert has_units_for_bf16("cuda:0")
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
     assert not has_units_for_bf16("cpu")
+    for unit, able in (("amx_bf16", True), ("avx512_bf16", True), ("avx512_f", False)):
+        told = {unit: True}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
+        assert has_units_for_bf16("cpu") == able
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert not has_units_for_bf16("cpu")
 
