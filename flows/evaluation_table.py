@@ -74,7 +74,7 @@ COLUMNS = (
         title="held-out",
         value=_of("held_out", "correlation"),
         digits=4,
-        meaning="held-out: correlation of fine detail with photos that were not used",
+        meaning="held-out: correlation of fine detail with photos not used, at each photo's focus",
     ),
     Column(
         title="held-out resolution",

@@ -13,13 +13,13 @@ from texsr.flows.trials import Trial
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import luma, to_float
+from texsr.pipeline.resemblance import held_out_score
 from texsr.pipeline.scene import Scene, paint_from
 from texsr.pipeline.similarity import luma_plane
 from texsr.pipeline.spectrum import compare_spectra
 from texsr.pipeline.stages.load import load_photo
 from texsr.pipeline.stages.measure import (
     Score,
-    held_out_score,
     luma_error,
     measure_protocols,
     seam_error,

@@ -16,9 +16,9 @@ from texsr.pipeline.capture import Capture, Photo, View
 from texsr.pipeline.errors import CaptureError, SettingsError
 from texsr.pipeline.formats.images import read_image
 from texsr.pipeline.formats.meshes import MESH_SUFFIXES, read_textured_mesh
+from texsr.pipeline.resemblance import held_out_score
 from texsr.pipeline.stages.load import LoadSettings, load_capture, load_photo
 from texsr.pipeline.stages.measure import (
-    held_out_score,
     luma_error,
     measure,
     seam_error,

@@ -1,4 +1,4 @@
-"""Score an atlas: against a truth, across seams, in its confidence, against a held-out photo.
+"""Score an atlas: against a truth, across seams, in its confidence.
 
 The rules, so that figures can be compared:
 
@@ -23,8 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from texsr.pipeline.atlas import TexturedMesh, uv_to_texel
-from texsr.pipeline.capture import Photo
-from texsr.pipeline.color import luma, to_float, to_integer
+from texsr.pipeline.color import to_integer
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.mipmap import bilinear
 from texsr.pipeline.resample import resize_rows
@@ -38,9 +37,6 @@ BAND_TEXELS = 2_000_000
 CROPS_TX = (0, 4)
 SEAM_SAMPLES = 8
 MAX_RANKED = 4_000_000
-
-HIGH_PASS_SIGMA_PX = 8.0
-SILHOUETTE_EROSION_PX = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,44 +203,6 @@ def spearman(
     if min(float(rank.std()) if len(rank) else 0.0 for rank in ranks) == 0.0:
         return 0.0
     return -float(np.corrcoef(np.stack(ranks))[0, 1])
-
-
-def held_out_score(
-    photo: Photo, rendered: Float32[np.ndarray, "h w 3"], silhouette: Bool[np.ndarray, "h w"]
-) -> float:
-    """Correlate the fine detail of a photo with that of the surface rendered from its camera.
-
-    Luma is high-passed (gaussian, sigma 8 px, blind to what lies outside the silhouette), so that
-    shading does not count, and compared inside the silhouette eroded by 10 px.
-
-    Args:
-        photo: a photo that the texture was not made from.
-        rendered: the textured surface from the same camera.
-        silhouette: pixels that the surface covers.
-
-    Returns:
-        Pearson's correlation; 0 where nothing is left to compare or one side is flat.
-    """
-    from scipy.ndimage import distance_transform_edt
-
-    inside = np.asarray(silhouette & photo.valid)
-    framed = np.pad(inside, 1)  # the photo's border erodes too
-    depth_px = np.asarray(distance_transform_edt(framed))
-    core = depth_px[1:-1, 1:-1] > SILHOUETTE_EROSION_PX
-    details = [_high_pass(luma(color), inside)[core] for color in (to_float(photo.color), rendered)]
-    if not core.any() or min(float(detail.std()) for detail in details) == 0.0:
-        return 0.0
-    return float(np.corrcoef(np.stack(details))[0, 1])
-
-
-def _high_pass(
-    plane: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
-    from scipy.ndimage import gaussian_filter
-
-    share = gaussian_filter(inside.astype(np.float32), HIGH_PASS_SIGMA_PX)
-    local = gaussian_filter(np.where(inside, plane, np.float32(0)), HIGH_PASS_SIGMA_PX)
-    return plane - local / np.maximum(share, np.float32(1e-6))
 
 
 def _bicubic_luma(low: Stored, shape: tuple[int, int], rows: slice) -> Plane:

@@ -2,7 +2,8 @@
 
 Three photos of the real shell are held out; the atlas made from the others, its bicubic enlargement
 and the truth are drawn from their cameras. The score is the correlation of fine luma detail
-(`held_out_score`): plain PSNR is swamped by shading.
+(`held_out_score`): plain PSNR is swamped by shading. What is drawn is blurred as far as fits each
+photo best: drawn sharp, on photos out of focus the truth loses to its own bicubic enlargement.
 
 Which three are held out matters: of eleven photos, three neighbours gone leave parts of the
 surface to none. So nothing is chosen: every fourth photo goes, four times over, until each was held
@@ -16,9 +17,9 @@ import numpy as np
 from common import Answer, Claim, bicubic_of, folder, parser, run, tell, truth_of
 
 from texsr.pipeline.capture import Capture, View
+from texsr.pipeline.resemblance import held_out_score
 from texsr.pipeline.scene import Paint, Scene, paint_from
 from texsr.pipeline.stages.load import LoadSettings, load_capture, load_photo
-from texsr.pipeline.stages.measure import held_out_score
 
 NAME = "conch_x4"
 NUM_FOLDS = 4
@@ -74,7 +75,8 @@ def main() -> None:
             rows=[row for row, _ in found],
             claims=[claim for _, claim in found],
             inputs={"capture": NAME, "scale": 4, "held_out": [list(names) for names in sets]},
-            notes="Correlation of high-passed luma (sigma 8 px) inside the eroded silhouette.",
+            notes="Correlation of high-passed luma (sigma 8 px) inside the eroded silhouette, "
+            "what is drawn blurred as fits the photo best.",
         ),
         asked.json,
     )

@@ -8,13 +8,11 @@ import pytest
 from PIL import Image
 
 from tests.scenes import Shape, make_scene, render_atlas, waves
-from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import luma, to_float, to_integer
 from texsr.pipeline.errors import CaptureError
 from texsr.pipeline.resample import resize
 from texsr.pipeline.stages import measure as module
 from texsr.pipeline.stages.measure import (
-    held_out_score,
     luma_error,
     measure,
     measure_protocols,
@@ -178,23 +176,6 @@ def test_luma_error_is_the_difference_of_luma():
     a, b = noise(30, 20, 3), noise(30, 20, 3, seed=4)
     expected = np.abs(luma(to_float(a)) - luma(to_float(b)))
     np.testing.assert_allclose(luma_error(a, b), expected, atol=1e-3)
-
-
-def test_held_out_score_sees_detail_and_not_shading():
-    rng = np.random.default_rng(5)
-    detail = rng.random((80, 80, 3), dtype=np.float32)
-    y, x = np.mgrid[0:80, 0:80]
-    silhouette = (y - 40) ** 2 + (x - 40) ** 2 < 35**2
-    shading = (0.3 + x / 160).astype(np.float32)[..., None]
-    background = rng.random((80, 80, 3), dtype=np.float32)
-    seen = np.where(silhouette[..., None], 0.3 * detail + shading, background)
-    photo = Photo(color=stored(seen), valid=np.ones((80, 80), bool))
-    rendered = np.where(silhouette[..., None], detail, np.float32(0))
-    assert held_out_score(photo, rendered, silhouette) > 0.97
-    blurred = resize(resize(rendered, height=20, width=20), height=80, width=80)
-    assert held_out_score(photo, blurred, silhouette) < 0.6
-    assert held_out_score(photo, np.zeros_like(rendered), silhouette) == 0.0
-    assert held_out_score(photo, rendered, np.zeros((80, 80), bool)) == 0.0
 
 
 def test_protocols_reproduce_the_published_bicubic(shared):
