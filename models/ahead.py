@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.ensemble import turned, turned_back
+from texsr.models.texels import to_channels, to_texels
 
 COLORS = 3
 
@@ -37,7 +38,7 @@ def folded(ahead: Ahead, scale: int) -> Float[Tensor, "b n H W"]:
     for index, features in enumerate(ahead.features or ()):
         lack = -features.shape[1] % scale**2
         whole = functional.pad(turned_back(features, index), (0, 0, 0, 0, 0, lack))
-        planes.append(functional.pixel_shuffle(whole, scale))
+        planes.append(to_texels(whole, scale))
     return torch.cat(planes, dim=1)
 
 
@@ -46,5 +47,5 @@ def unfolded(planes: Float[Tensor, "b n H W"], scale: int, *, width: int, turns:
     answer, rest = planes[:, :COLORS], planes[:, COLORS:]
     if rest.shape[1] == 0:
         return Ahead(answer, None)
-    each = functional.pixel_unshuffle(rest, scale).chunk(turns, dim=1)
+    each = to_channels(rest, scale).chunk(turns, dim=1)
     return Ahead(answer, [turned(one[:, :width], index) for index, one in enumerate(each)])

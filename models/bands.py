@@ -19,6 +19,6 @@ def balanced(
     finer = departure
     for gain, sigma in zip(gains.split(1, dim=1), BAND_SIGMAS, strict=True):
         coarser = blur(departure, sigma)
-        added = added + gain * (finer - coarser)
+        added = torch.addcmul(added, finer - coarser, gain)
         finer = coarser
     return added

@@ -22,7 +22,8 @@ class ResidualBlock(nn.Module):
                 conv.weight.mul_(start)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return x + self.second(functional.relu(self.first(x)))
+        added = self.second(functional.relu(self.first(x)))
+        return x + added.to(x.dtype)  # sums of two types are slow
 
 
 def residual_blocks(

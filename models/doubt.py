@@ -11,7 +11,9 @@ from texsr.models.smoothing import blur
 
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 LEAST_CONTRAST = 1e-4
+PATTERN_SIGMA, PATTERN_GAIN = 0.5, 1.15  # texels; what contrast is multiplied by after such a blur
 MOST_ERROR = 14 / 255  # that is ever expected of a network
+ALIKE_TEXELS = 2.0  # sigma over which expected errors are alike
 
 
 def anticipated_error(
@@ -21,21 +23,24 @@ def anticipated_error(
 
     Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
     that looked at it and with the belief they earned. The exponents are a log-linear fit to the
-    true errors of captures with a known answer; they are the same for all captures.
+    true errors of captures with a known answer; they are the same for all captures. A blur keeps out
+    of it what a network draws from texel to texel where nothing is.
     """
-    luma = luma_of(high)
-    contrast = blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
+    luma = blur(luma_of(high), PATTERN_SIGMA)
+    contrast = PATTERN_GAIN * blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
     share = (_looks(aligned, scale) + 0.05) ** -0.33 * (1.0 + belief_in(aligned, scale)) ** -0.22
     return contrast * share
 
 
-def limited(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
-    """Bend the expected error of a network towards a limit: e / (1 + e / limit).
+def expected(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
+    """Make what is expected of what a network says of its error: less where it says most, and even.
 
-    The head learns on photos that are worse than most, and expects too much where it expects most.
-    The limit is what agrees best with the errors of captures with a known answer.
+    Bent towards a limit, e / (1 + e / limit): the head learns on photos that are worse than most,
+    and says too much where it says most. The limit is what agrees best with the errors of captures
+    with a known answer. Then evened out: of a low texel's high ones it tells each by weights of its
+    own, a pattern that errors do not have.
     """
-    return error / (1.0 + error / MOST_ERROR)
+    return blur(error / (1.0 + error / MOST_ERROR), ALIKE_TEXELS)
 
 
 def confidence_of(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:

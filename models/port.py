@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.bands import NUM_BANDS
+from texsr.models.texels import to_channels, to_texels
 
 LEAST_ERROR = 0.25 / 255
 DOUBT_WIDTH = 32
@@ -41,11 +42,11 @@ class Port(nn.Module):
 
     def fold(self, high: Tensor) -> Tensor:
         """High texels to channels."""
-        return functional.pixel_unshuffle(high, self.scale)
+        return to_channels(high, self.scale)
 
     def unfold(self, low: Tensor) -> Tensor:
         """Channels to high texels."""
-        return functional.pixel_shuffle(low, self.scale)
+        return to_texels(low, self.scale)
 
     def propose(self, features: Tensor) -> Float[Tensor, "b 3 H W"]:
         """Detail by the atlas alone."""
@@ -81,7 +82,7 @@ def entering(
     low: Float[Tensor, "b 3 h w"], base: Float[Tensor, "b 3 H W"], scale: int
 ) -> Float[Tensor, "b p h w"]:
     """Give low texels, and what their faithful enlargement adds to them, as channels."""
-    added = functional.pixel_unshuffle(base, scale) - low.repeat_interleave(scale**2, dim=1)
+    added = to_channels(base, scale) - low.repeat_interleave(scale**2, dim=1)
     return torch.cat([low - 0.5, added], dim=1)
 
 

@@ -13,6 +13,9 @@ from texsr.models.ensemble import Turns
 from texsr.models.fusion import logits_of, mixed, shares_of
 from texsr.models.port import Port, silence
 
+Looks = list[Float[Tensor, "b c h w"]]
+"""Features of each reference: apart, since put together they would be copied more than once."""
+
 
 class Attention(Enum):
     """How references are mixed."""
@@ -70,7 +73,7 @@ class Look(nn.Module):
         looks = self._first(features, alone, aligned, port, turns)
         pooled = turns.each(functional.avg_pool2d(start, port.scale))
         looks = [self._second(*pair) for pair in zip(looks, pooled, strict=True)]
-        learned = turns.mean([_logits_told(look, port) for look in looks])
+        learned = turns.mean([_logits_told(found, port) for found in looks])
         if mode is Attention.WHOLE_PARTS:
             learned = functional.avg_pool2d(learned, port.scale)
             learned = functional.interpolate(learned, scale_factor=float(port.scale))
@@ -87,10 +90,10 @@ class Look(nn.Module):
 
     def _first(
         self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: Port, turns: Turns
-    ) -> list[Float[Tensor, "b k c h w"]]:
+    ) -> list[Looks]:
         """Features of each reference: its departure from the proposal, adapted to the place."""
         places = [self.place(one).chunk(2, dim=1) for one in features]
-        looks: list[list[Tensor]] = [[] for _ in features]
+        looks: list[Looks] = [[] for _ in features]
         for index in range(aligned.detail.shape[1]):  # high texels of all at once are large
             seen = aligned.weight[:, index : index + 1] > 0
             departures = turns.each((aligned.detail[:, index] - alone) * seen)
@@ -100,27 +103,21 @@ class Look(nn.Module):
             ):
                 look = port.reference(port.fold(added)) + self.cues(told)
                 found.append(functional.relu(look * (1.0 + gain) + offset))
-        return [torch.stack(found, dim=1) for found in looks]
+        return looks
 
-    def _second(
-        self, look: Float[Tensor, "b k c h w"], share: Float[Tensor, "b k h w"]
-    ) -> Float[Tensor, "b k c h w"]:
+    def _second(self, looks: Looks, share: Float[Tensor, "b k h w"]) -> Looks:
         """Features of each reference that know of the others."""
-        agreed = _gather(look, share)
-        look = self.second(look.flatten(0, 1)).unflatten(0, look.shape[:2])
-        return functional.relu(look + self.consensus(agreed)[:, None])
+        agreed = self.consensus(_gather(looks, share))
+        return [functional.relu(self.second(look) + agreed) for look in looks]
 
 
-def _logits_told(look: Float[Tensor, "b k c h w"], port: Port) -> Float[Tensor, "b k H W"]:
+def _logits_told(looks: Looks, port: Port) -> Float[Tensor, "b k H W"]:
     """What to add to the logarithms of the weights that attention starts from."""
-    told = port.unfold(port.logit(look.flatten(0, 1)))
-    return told.unflatten(0, look.shape[:2])[:, :, 0]
+    return torch.cat([port.unfold(port.logit(look)) for look in looks], dim=1)
 
 
-def _gather(
-    look: Float[Tensor, "b k c h w"], share: Float[Tensor, "b k h w"]
-) -> Float[Tensor, "b c h w"]:
-    total = look[:, 0] * share[:, :1]
-    for index in range(1, look.shape[1]):  # one product of all, summed, takes ten times as long
-        total = torch.addcmul(total, look[:, index], share[:, index : index + 1])
+def _gather(looks: Looks, share: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
+    total = looks[0] * share[:, :1]
+    for index, look in enumerate(looks[1:], 1):
+        total = torch.addcmul(total, look, share[:, index : index + 1])
     return total

@@ -11,11 +11,11 @@ from typing import final
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
-from torch.nn import functional
 
 from texsr.models.ensemble import Turns
 from texsr.models.modulation import ModulatedBlock, in_whole_cells
 from texsr.models.port import silence
+from texsr.models.texels import to_texels
 
 
 @final
@@ -63,7 +63,7 @@ class SingleBranch(nn.Module):
             entered = self.entry(low)
         features = self.trunk(entered) + entered
         with torch.autocast(low.device.type, enabled=False):
-            return functional.pixel_shuffle(self.proposal(features.float()), self.scale)
+            return to_texels(self.proposal(features.float()), self.scale)
 
 
 def share_of_branch(backed: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:

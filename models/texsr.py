@@ -169,13 +169,13 @@ class Texsr(nn.Module):
             detail = torch.lerp(detail, seen.steady, caution * seen.leaning)
             gains = turns.mean([port.gains(one) for one in fused])
             backed = seen.attention.sum(1, keepdim=True)
-            detail = detail + backed * balanced(detail - alone, gains)
+            detail = torch.addcmul(detail, balanced(detail - alone, gains), backed)
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         share = share_of_branch(shares.sum(1, keepdim=True))
         if self.single and float(share.detach().max()) >= LEAST_SHARE:
             answer = self.single_answer(low, scale) if ahead is None else ahead.answer
             # The last correction stays: it does good wherever a photo says a little.
-            detail = detail + share * (answer - aligned.base - alone)
+            detail = torch.addcmul(detail, answer - aligned.base - alone, share)
         high = aligned.base + detail
         anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
         told = zip(fused, anticipated, strict=True)

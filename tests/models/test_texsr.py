@@ -9,7 +9,7 @@ from torch import Tensor
 
 from texsr.models.alignment import GAIN_CUE, GAIN_HEEDED, Aligned, align
 from texsr.models.batches import Batch
-from texsr.models.doubt import MOST_ERROR, limited
+from texsr.models.doubt import MOST_ERROR, expected
 from texsr.models.ensemble import turned, turned_back
 from texsr.models.learner import TrainingSettings
 from texsr.models.projection import Projection
@@ -314,9 +314,18 @@ def test_every_mode_of_attention_runs_in_training():
 
 
 def test_large_errors_are_expected_to_be_smaller_and_keep_their_order():
-    error = torch.logspace(-3.0, 0.5, 50)[None, None, :, None]
-    bent = limited(error)
-    assert bool((bent.diff(dim=2) > 0).all())
+    error = torch.logspace(-3.0, 0.5, 50)
+    bent = expected(error[:, None, None, None].expand(50, 1, 8, 8))[:, 0, 3, 3]
+    assert bool((bent.diff() > 0).all())
     assert bool((bent < error).all())
     assert float(bent.max()) < MOST_ERROR
-    assert float(bent[0, 0, 0, 0] / error[0, 0, 0, 0]) == pytest.approx(1.0, abs=0.02)
+    assert float(bent[0] / error[0]) == pytest.approx(1.0, abs=0.02)
+
+
+def test_what_repeats_from_low_texel_to_low_texel_is_not_expected():
+    told = torch.rand(1, 1, SCALE, SCALE, generator=torch.manual_seed(0)).repeat(1, 1, 10, 10)
+    found = expected(0.01 * (1.0 + told))
+    inner = found[..., 8:-8, 8:-8]
+    assert float(inner.std() / inner.mean()) < 0.05 * float(told.std() / (1.0 + told.mean()))
+    plain = expected(torch.full_like(found, 0.01 * (1.0 + float(told.mean()))))
+    assert float(inner.mean()) == pytest.approx(float(plain.mean()), rel=0.02)
