@@ -23,8 +23,8 @@ def anticipated_error(
 
     Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
     that looked at it and with the belief they earned. The exponents are a log-linear fit to the
-    true errors of captures with a known answer; they are the same for all captures. A blur keeps out
-    of it what a network draws from texel to texel where nothing is.
+    true errors of captures with a known answer; they are the same for all captures. A blur keeps
+    out of the contrast what a network draws from texel to texel where nothing is.
     """
     luma = blur(luma_of(high), PATTERN_SIGMA)
     contrast = PATTERN_GAIN * blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
