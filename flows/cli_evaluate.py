@@ -80,7 +80,7 @@ def evaluate(
 
         texsr simulate vase.obj --out trial && texsr evaluate trial
 
-        texsr evaluate trials/* --model fast --model quality --ablations --out figures
+        texsr evaluate trials/* --model fast --model mine.safetensors --ablations --out figures
 
         texsr evaluate trial --smfanet x4.safetensors --held-out 003.jpg --json | jq .rows
 

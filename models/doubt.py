@@ -14,6 +14,8 @@ LEAST_CONTRAST = 1e-4
 PATTERN_SIGMA, PATTERN_GAIN = 0.5, 1.15  # texels; what contrast is multiplied by after such a blur
 MOST_ERROR = 14 / 255  # that is ever expected of a network
 ALIKE_TEXELS = 2.0  # sigma over which expected errors are alike
+SURE, RAISED = 0.15 / 255, 1.07  # what of them is taken off, and what the rest is multiplied by
+LEAST_EXPECTED = 0.1 / 255
 
 
 def anticipated_error(
@@ -36,11 +38,12 @@ def expected(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
     """Make what is expected of what a network says of its error: less where it says most, and even.
 
     Bent towards a limit, e / (1 + e / limit): the head learns on photos that are worse than most,
-    and says too much where it says most. The limit is what agrees best with the errors of captures
-    with a known answer. Then evened out: of a low texel's high ones it tells each by weights of its
-    own, a pattern that errors do not have.
+    and says too much where it says most. Then evened out: of a low texel's high ones it tells each
+    by weights of its own, a pattern that errors do not have. Last, brought to what agrees best with
+    the errors of captures with a known answer, as the limit is.
     """
-    return blur(error / (1.0 + error / MOST_ERROR), ALIKE_TEXELS)
+    even = blur(error / (1.0 + error / MOST_ERROR), ALIKE_TEXELS)
+    return (RAISED * (even - SURE)).clamp_min(LEAST_EXPECTED)
 
 
 def confidence_of(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:

@@ -30,7 +30,7 @@ from texsr.flows.calibration import calibrate
 from texsr.flows.progress import silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
-from texsr.flows.single_plane import PIECE_TX
+from texsr.flows.single_plane import pieces_of
 from texsr.models.ahead import unfolded
 from texsr.models.alignment import Aligned, align
 from texsr.models.smfanet import Smfanet
@@ -38,7 +38,6 @@ from texsr.models.texsr import Outcome, Texsr
 from texsr.models.texsr_upscaler import TexsrUpscaler
 from texsr.pipeline.references import Warped
 from texsr.pipeline.stages.load import load_capture
-from texsr.pipeline.tile import plan_tiles
 
 NUM_REFERENCES = 4
 NUM_THREADS = 2
@@ -167,8 +166,7 @@ def time_all(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> l
 
 def branch_pieces(upscaler: TexsrUpscaler, side: int) -> Parts:
     """Count the pieces in which a run asks the single-image branch about an atlas."""
-    overlap = upscaler.single_overlap_tx
-    pieces = plan_tiles(side, side, size_tx=PIECE_TX, overlap_tx=overlap)
+    pieces = pieces_of((side, side), upscaler.single_overlap_tx)
     return Counter((piece.padded.height, piece.padded.width) for piece in pieces)
 
 
