@@ -19,6 +19,7 @@ from texsr.pipeline.errors import SettingsError
 
 Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig | HeadConfig
 BRANCH = ("single_width", "single_blocks", "single_turns")  # fields: it can be added later
+ASKED = ("turns", "single_turns")  # fields: how a network is asked, whatever its weights
 PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
 
 
@@ -153,7 +154,8 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
 
 def _goes_on(started_from: Config, wanted: Config) -> bool:
     if isinstance(started_from, TexsrConfig) and isinstance(wanted, TexsrConfig):
-        same = replace(wanted, scales=started_from.scales)
+        turns = {name: getattr(started_from, name) for name in ASKED}
+        same = replace(wanted, scales=started_from.scales, **turns)
         if not started_from.single_width:
             same = replace(same, **{name: getattr(started_from, name) for name in BRANCH})
         return same == started_from and set(started_from.scales) <= set(wanted.scales)

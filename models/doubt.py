@@ -12,8 +12,8 @@ from texsr.models.smoothing import blur
 CONFIDENCE_SLOPE = 60.0  # confidence is one half where the error expected is 1/60
 LEAST_CONTRAST = 1e-4
 PATTERN_SIGMA, PATTERN_GAIN = 0.5, 1.15  # texels; what contrast is multiplied by after such a blur
-MOST_ERROR = 14 / 255  # that is ever expected of a network
-ALIKE_TEXELS = 2.0  # sigma over which expected errors are alike
+BENT_TOWARDS = 14 / 255  # limit of what a network says of its error
+ALIKE_TX = 0.5  # sigma over which expected errors are alike, low texels
 SURE, RAISED = 0.15 / 255, 1.07  # what of them is taken off, and what the rest is multiplied by
 LEAST_EXPECTED = 0.1 / 255
 
@@ -25,8 +25,8 @@ def anticipated_error(
 
     Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
     that looked at it and with the belief they earned. The exponents are a log-linear fit to the
-    true errors of captures with a known answer; they are the same for all captures. A blur keeps
-    out of the contrast what a network draws from texel to texel where nothing is.
+    true errors of captures with a known answer; they are the same for all captures. A slight blur
+    makes less of what a network draws from texel to texel where nothing is.
     """
     luma = blur(luma_of(high), PATTERN_SIGMA)
     contrast = PATTERN_GAIN * blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
@@ -34,15 +34,19 @@ def anticipated_error(
     return contrast * share
 
 
-def expected(error: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 1 H W"]:
-    """Make what is expected of what a network says of its error: less where it says most, and even.
+def evened_out(error: Float[Tensor, "b 1 H W"], scale: int) -> Float[Tensor, "b 1 H W"]:
+    """Even out what a network says of its error, and make less of where it says most.
 
     Bent towards a limit, e / (1 + e / limit): the head learns on photos that are worse than most,
     and says too much where it says most. Then evened out: of a low texel's high ones it tells each
     by weights of its own, a pattern that errors do not have. Last, brought to what agrees best with
     the errors of captures with a known answer, as the limit is.
+
+    Args:
+        error: > 0.
+        scale: high texels per low texel.
     """
-    even = blur(error / (1.0 + error / MOST_ERROR), ALIKE_TEXELS)
+    even = blur(error / (1.0 + error / BENT_TOWARDS), ALIKE_TX * scale)
     return (RAISED * (even - SURE)).clamp_min(LEAST_EXPECTED)
 
 

@@ -40,7 +40,7 @@ class TrainingSettings:
     clip: float = 50.0
     """Largest norm of the gradient."""
     bf16: bool = False
-    """Mixed precision, where the device has units for it (GPUs, CPUs with AMX)."""
+    """Mixed precision, where the device has units for it (GPUs, CPUs with AMX or AVX-512-BF16)."""
 
 
 class Made(NamedTuple):

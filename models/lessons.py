@@ -22,6 +22,7 @@ from texsr.models.modulation import CELL_TX, ModulatedBlock
 from texsr.models.port import Port, entering
 from texsr.models.single import SingleBranch
 from texsr.models.smfanet import Smfanet
+from texsr.models.texels import to_channels
 from texsr.models.texsr import Texsr
 
 BORDER_TX = 4  # left out: the two pad differently
@@ -104,7 +105,7 @@ def settle_ends(pupil: Pupil, lesson: Lesson, *, ridge: float = RIDGE) -> None:
     _fit(pupil.entry, told, lesson.given[0], ridge)
     entered = pupil.entry(told)
     answer = lesson.detail if pupil.adds else base + lesson.detail
-    answer = functional.pixel_unshuffle(answer, scale)
+    answer = to_channels(answer, scale)
     _fit(pupil.proposal, pupil.blocks(entered) + entered, answer, ridge)
 
 

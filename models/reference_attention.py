@@ -13,7 +13,7 @@ from texsr.models.ensemble import Turns
 from texsr.models.fusion import logits_of, mixed, shares_of
 from texsr.models.port import Port, silence
 
-Looks = list[Float[Tensor, "b c h w"]]
+Found = list[Float[Tensor, "b c h w"]]
 """Features of each reference: apart, since put together they would be copied more than once."""
 
 
@@ -90,10 +90,10 @@ class Look(nn.Module):
 
     def _first(
         self, features: list[Tensor], alone: Tensor, aligned: Aligned, port: Port, turns: Turns
-    ) -> list[Looks]:
+    ) -> list[Found]:
         """Features of each reference: its departure from the proposal, adapted to the place."""
         places = [self.place(one).chunk(2, dim=1) for one in features]
-        looks: list[Looks] = [[] for _ in features]
+        looks: list[Found] = [[] for _ in features]
         for index in range(aligned.detail.shape[1]):  # high texels of all at once are large
             seen = aligned.weight[:, index : index + 1] > 0
             departures = turns.each((aligned.detail[:, index] - alone) * seen)
@@ -105,18 +105,18 @@ class Look(nn.Module):
                 found.append(functional.relu(look * (1.0 + gain) + offset))
         return looks
 
-    def _second(self, looks: Looks, share: Float[Tensor, "b k h w"]) -> Looks:
+    def _second(self, looks: Found, share: Float[Tensor, "b k h w"]) -> Found:
         """Features of each reference that know of the others."""
         agreed = self.consensus(_gather(looks, share))
         return [functional.relu(self.second(look) + agreed) for look in looks]
 
 
-def _logits_told(looks: Looks, port: Port) -> Float[Tensor, "b k H W"]:
+def _logits_told(looks: Found, port: Port) -> Float[Tensor, "b k H W"]:
     """What to add to the logarithms of the weights that attention starts from."""
     return torch.cat([port.unfold(port.logit(look)) for look in looks], dim=1)
 
 
-def _gather(looks: Looks, share: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
+def _gather(looks: Found, share: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
     total = looks[0] * share[:, :1]
     for index, look in enumerate(looks[1:], 1):
         total = torch.addcmul(total, look, share[:, index : index + 1])

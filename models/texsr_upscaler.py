@@ -13,7 +13,7 @@ from texsr.models.alignment import Aligned, align
 from texsr.models.beyond import BEYOND, coarser, finer
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
-from texsr.models.doubt import confidence_of, expected
+from texsr.models.doubt import confidence_of, evened_out
 from texsr.models.matched import Known, Matched, know, match_photos
 from texsr.models.precision import has_units_for_bf16
 from texsr.models.projection import Projection
@@ -181,7 +181,8 @@ class TexsrUpscaler:
         if found is None:
             return Projection()(low, references, scale), None
         outcome = found.outcome
-        high, error = make_consistent(outcome.high, low, scale), expected(outcome.error)
+        high = make_consistent(outcome.high, low, scale)
+        error = evened_out(outcome.error, scale)
         if kept is not None and kept.parts:
             high = reprojected(high, error, aligned, kept.parts, scale)
         return Upscaled(high, confidence_of(error), outcome.backed.clamp(0.0, 1.0)), found.features

@@ -15,11 +15,10 @@ from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import luma, to_float
 
 HIGH_PASS_SIGMA_PX = 8.0
-SILHOUETTE_EROSION_PX = 10  # no blur that is tried looks further
+SILHOUETTE_EROSION_PX = 10  # so far a photo out of focus mixes in what lies behind, about
 FOCUS_SIGMAS_PX = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)  # of the Gaussian that stands for a camera
-CUT_PX = 4.0 * HIGH_PASS_SIGMA_PX  # around a silhouette: filters end there
-
-Plane = Float32[np.ndarray, "h w"]
+CUT_PX = round(4.0 * HIGH_PASS_SIGMA_PX)  # around a silhouette: filters end there
+FLAT = 1e-5  # standard deviation of what is left of a plane without detail: rounding
 
 
 def held_out_score(
@@ -51,11 +50,26 @@ def correlations(
     core = np.asarray(distance_transform_edt(framed))[1:-1, 1:-1] > SILHOUETTE_EROSION_PX
     if not core.any():
         return dict.fromkeys(FOCUS_SIGMAS_PX, 0.0)
-    detail = _high_pass(taken, inside)[core]
-    return {
-        sigma: _correlation(detail, _high_pass(_blurred(drawn, inside, sigma), inside)[core])
-        for sigma in FOCUS_SIGMAS_PX
-    }
+    around = _Inside(inside, HIGH_PASS_SIGMA_PX)
+    detail = (taken - around.blurred(taken))[core]
+    found: dict[float, float] = {}
+    for sigma in FOCUS_SIGMAS_PX:
+        shown = _Inside(inside, sigma).blurred(drawn) if sigma else drawn
+        found[sigma] = _correlation(detail, (shown - around.blurred(shown))[core])
+    return found
+
+
+class _Inside:
+    """Blurs what lies inside a silhouette by itself."""
+
+    def __init__(self, inside: Bool[np.ndarray, "h w"], sigma: float) -> None:
+        self._inside, self._sigma = inside, sigma
+        share = gaussian_filter(inside.astype(np.float32), sigma)
+        self._share = np.maximum(share, np.float32(1e-6))
+
+    def blurred(self, plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+        within = np.where(self._inside, plane, np.float32(0))
+        return gaussian_filter(within, self._sigma) / self._share
 
 
 def _cut(
@@ -67,26 +81,11 @@ def _cut(
     if not found:
         empty = np.zeros((1, 1), np.float32)
         return empty > 0, empty, empty
-    box = tuple(
-        slice(max(side.start - int(CUT_PX), 0), side.stop + int(CUT_PX)) for side in found[0]
-    )
+    box = tuple(slice(max(side.start - CUT_PX, 0), side.stop + CUT_PX) for side in found[0])
     return inside[box], luma(to_float(photo.color[box])), luma(rendered[box])
 
 
 def _correlation(one: Float32[np.ndarray, " n"], other: Float32[np.ndarray, " n"]) -> float:
-    if min(float(one.std()), float(other.std())) == 0.0:
+    if min(float(one.std()), float(other.std())) < FLAT:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
-
-
-def _high_pass(plane: Plane, inside: Bool[np.ndarray, "h w"]) -> Plane:
-    return plane - _blurred(plane, inside, HIGH_PASS_SIGMA_PX)
-
-
-def _blurred(plane: Plane, inside: Bool[np.ndarray, "h w"], sigma: float) -> Plane:
-    """Blur what lies inside by itself."""
-    if sigma == 0.0:
-        return plane
-    share = gaussian_filter(inside.astype(np.float32), sigma)
-    local = gaussian_filter(np.where(inside, plane, np.float32(0)), sigma)
-    return local / np.maximum(share, np.float32(1e-6))

@@ -8,7 +8,7 @@ photo best: drawn sharp, on photos out of focus the truth loses to its own bicub
 Which three are held out matters: of eleven photos, three neighbours gone leave parts of the
 surface to none. So nothing is chosen: every fourth photo goes, four times over, until each was held
 out once. Nor can every photo decide: the gain of the truth over bicubic stands beside, and on some
-photos it is below 0.01 itself.
+photos it is hardly 0.01 itself.
 """
 
 from pathlib import Path

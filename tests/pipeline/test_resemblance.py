@@ -41,6 +41,8 @@ def test_detail_counts_and_shading_does_not():
 def test_nothing_to_compare_scores_nothing():
     photo = photo_of(detail())
     assert held_out_score(photo, np.zeros((SIDE, SIDE, 3), np.float32), SILHOUETTE) == 0.0
+    flat = np.full((SIDE, SIDE, 3), 0.4, np.float32)
+    assert held_out_score(photo, flat, SILHOUETTE) == 0.0
     assert held_out_score(photo, detail(), np.zeros((SIDE, SIDE), bool)) == 0.0
     assert held_out_score(photo, detail(), (Y < 15) & (X < 15)) == 0.0  # eroded to nothing
 
@@ -67,3 +69,15 @@ def test_what_lies_outside_the_silhouette_does_not_matter():
     photo, surface = photo_of(detail()), detail()
     other = np.where(SILHOUETTE[..., None], surface, detail(seed=9))
     assert held_out_score(photo, other, SILHOUETTE) == held_out_score(photo, surface, SILHOUETTE)
+
+
+def test_how_much_lies_around_does_not_matter():
+    scores: list[float] = []
+    for margin in (40, 100):
+        sides = ((margin, margin), (margin, margin))
+        color = np.pad(photo_of(detail(), 1.0).color, (*sides, (0, 0)), mode="reflect")
+        photo = Photo(color=color, valid=np.ones(color.shape[:2], bool))
+        rendered = np.pad(detail(), (*sides, (0, 0)))
+        scores.append(held_out_score(photo, rendered, np.pad(SILHOUETTE, sides)))
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+    assert scores[0] > 0.5

@@ -1,0 +1,25 @@
+"""The size that a training settles on."""
+
+from dataclasses import replace
+
+import pytest
+
+from texsr.flows.training_presets import PRESETS, Preset, settle_config
+from texsr.models.texsr import TexsrConfig
+from texsr.pipeline.errors import SettingsError
+
+FAST = PRESETS[Preset.FAST]
+assert isinstance(FAST, TexsrConfig)
+
+
+def test_how_often_tiles_are_turned_is_no_question_of_size():
+    older = replace(FAST, turns=2, single_turns=4)
+    assert settle_config(FAST, older) == FAST
+    bare = replace(older, single_width=0, single_blocks=0, single_turns=1)
+    assert settle_config(FAST, bare) == FAST
+    assert settle_config(None, older) == older
+
+
+def test_another_width_is():
+    with pytest.raises(SettingsError, match="width 48"):
+        settle_config(replace(FAST, width=64), FAST)
