@@ -22,8 +22,7 @@ class ResidualBlock(nn.Module):
                 conv.weight.mul_(start)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        added = self.second(functional.relu(self.first(x)))
-        return x + added.to(x.dtype)  # sums of two types are slow
+        return x + self.second(functional.relu(self.first(x)))
 
 
 def residual_blocks(

@@ -40,8 +40,8 @@ class ModulatedBlock(nn.Module):
         Args:
             x: sides are multiples of `CELL_TX`.
         """
-        x = x + self.modulation(x).to(x.dtype)  # sums of two types are slow
-        return x + self.mixing(x).to(x.dtype)
+        x = x + self.modulation(x)
+        return x + self.mixing(x)
 
 
 @final
