@@ -46,8 +46,7 @@ class RunSettings:
     texture_format: str | None = None
     """`png`: write JPEG atlases as PNG; None: keep each container."""
     memory_mb: int = 1024
-    """What the working arrays of a run may take together; what a model says of an atlas alone takes
-    up to 900, whatever this is."""
+    """What the working arrays of a run may take together."""
 
     def __post_init__(self) -> None:
         if not MIN_SCALE <= self.scale <= MAX_SCALE:

@@ -19,8 +19,7 @@ from texsr.pipeline.formats.images import drop_pages
 from texsr.pipeline.stages.superresolve import SeesWhole, Upscaler
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
-PIECE_TX = 256  # height of a piece, low texels
-PIECE_ASPECT = 2  # its width by its height; two of them work on 0.9 GB at most
+PIECE_TX = 256  # side of a piece, low texels: two of them work on half a gigabyte at most
 BYTES = 2  # of what is kept of a texel, a plane
 STAGE = "single-image"
 
@@ -68,8 +67,7 @@ def bytes_per_texel(upscaler: Upscaler, scale: int) -> int:
 
 def pieces_of(low_shape: tuple[int, int], overlap_tx: int) -> list[Tile]:
     """Cut a plane of low texels into the pieces that are asked about."""
-    tiles = plan_tiles(*low_shape, size_tx=PIECE_TX, overlap_tx=overlap_tx, aspect=PIECE_ASPECT)
-    return list(tiles)
+    return list(plan_tiles(*low_shape, size_tx=PIECE_TX, overlap_tx=overlap_tx))
 
 
 def answer_without_references(

@@ -73,20 +73,17 @@ class Tile:
     padded: Region
 
 
-def plan_tiles(
-    height: int, width: int, *, size_tx: int, overlap_tx: int, aspect: int = 1
-) -> Iterator[Tile]:
+def plan_tiles(height: int, width: int, *, size_tx: int, overlap_tx: int) -> Iterator[Tile]:
     """Cut a plane into tiles whose cores own every texel exactly once.
 
     Args:
         height: rows of the plane, tx.
         width: columns of the plane, tx.
-        size_tx: height of a core; the last row and column may be smaller.
+        size_tx: side of a core; the last row and column may be smaller.
         overlap_tx: what a padded region adds on each side, clipped to the plane.
-        aspect: width of a core by its height.
     """
     plane = Region(x=0, y=0, width=width, height=height)
     for y in range(0, height, size_tx):
-        for x in range(0, width, aspect * size_tx):
-            core = Region(x=x, y=y, width=aspect * size_tx, height=size_tx).intersected(plane)
+        for x in range(0, width, size_tx):
+            core = Region(x=x, y=y, width=size_tx, height=size_tx).intersected(plane)
             yield Tile(core=core, padded=core.grown(overlap_tx).intersected(plane))

@@ -51,7 +51,7 @@ def test_pieces_do_not_show(upscaler, low, monkeypatch):
     monkeypatch.setattr(single_plane, "PIECE_TX", 64)
     asked = []
     told = answered(upscaler, low, progress=lambda *one: asked.append(one))
-    assert asked[-1] == ("single-image", 8, 8)
+    assert asked[-1] == ("single-image", 12, 12)
     region = Region(x=40, y=50, width=70, height=30)
     everything = told.over(Region(x=0, y=0, width=168, height=200))
     torch.testing.assert_close(everything[:3], whole[:3], **within())
