@@ -19,7 +19,7 @@ from texsr.pipeline.errors import SettingsError
 
 Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig | HeadConfig
 BRANCH = ("single_width", "single_blocks", "single_turns")  # fields: it can be added later
-ASKED = ("turns", "single_turns")  # fields: how a network is asked, whatever its weights
+ASKED = ("turns", "single_turns", "adapted_around")  # fields: how any weights can be asked
 PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
 
 
@@ -54,7 +54,9 @@ PRESETS: dict[Preset, Config] = {
         running=True,
     ),
     Preset.MASA: MasaConfig(),
-    Preset.MASA_SEED: MasaConfig(width=24, encoder_blocks=1, low_blocks=1, fusion_blocks=(6, 3, 1)),
+    Preset.MASA_SEED: MasaConfig(
+        width=24, encoder_blocks=1, low_blocks=1, fusion_blocks=(6, 3, 1), adapted_around=12
+    ),
     Preset.RRSR: RrsrConfig(),
     Preset.RRSR_SEED: RrsrConfig(
         width=32,
@@ -153,13 +155,17 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
 
 
 def _goes_on(started_from: Config, wanted: Config) -> bool:
-    if isinstance(started_from, TexsrConfig) and isinstance(wanted, TexsrConfig):
-        turns = {name: getattr(started_from, name) for name in ASKED}
-        same = replace(wanted, scales=started_from.scales, **turns)
+    if type(started_from) is not type(wanted):
+        return False
+    asked = {name: getattr(started_from, name) for name in ASKED if hasattr(started_from, name)}
+    same = replace(wanted, **asked)
+    if isinstance(started_from, TexsrConfig) and isinstance(same, TexsrConfig):
+        if not set(started_from.scales) <= set(same.scales):
+            return False
+        same = replace(same, scales=started_from.scales)
         if not started_from.single_width:
             same = replace(same, **{name: getattr(started_from, name) for name in BRANCH})
-        return same == started_from and set(started_from.scales) <= set(wanted.scales)
-    return started_from == wanted
+    return same == started_from
 
 
 def _differences(found: Config, wanted: Config) -> str:

@@ -32,6 +32,7 @@ from texsr.models.looking import Looked, extended
 from texsr.models.masa_without import AsItIs, Joint, doubled
 from texsr.models.port import silence
 from texsr.models.resample import enlarge, reduce
+from texsr.models.surroundings import drawn_out, moments_around
 from texsr.models.transfer import Carried
 
 SCALE = 4
@@ -57,6 +58,9 @@ class MasaConfig:
     """Adapt what is carried to the low image; else it stays as it is."""
     dram: bool = field(default=True, metadata=ADDED_LATER)
     """Fuse by what each side lacks of the other; else a convolution takes both."""
+    adapted_around: int | None = field(default=None, metadata=ADDED_LATER)
+    """Low texels on every side of a place whose mean and contrast SAM takes; None: all, as they
+    published it, so that a tile's answer tells where it was cut."""
 
 
 @final
@@ -199,7 +203,7 @@ class Decoder(nn.Module):
         self.climb = nn.ModuleList(
             _Merge(into, width, config.low_blocks) for into in (width, 2 * width, 2 * width)
         )
-        self.adapt = Sam(width) if config.sam else AsItIs()
+        self.adapt = Sam(width, config.adapted_around) if config.sam else AsItIs()
         self.fuse = nn.ModuleList(Dram(width) if config.dram else Joint(width) for _ in range(2))
         self.merge = nn.Conv2d(2 * width, width, 3, padding=1)
         self.refine = nn.ModuleList(
@@ -215,10 +219,11 @@ class Decoder(nn.Module):
         for merge, level in zip(self.climb[1:], (levels[1], levels[0]), strict=True):
             x = merge(torch.cat([doubled(x), level], dim=1))
         fine, middle, coarse = carried
-        x = self.merge(torch.cat([x, self.adapt(x, coarse)], dim=1))
+        x = self.merge(torch.cat([x, self.adapt(x, coarse, 1)], dim=1))
         x = self.refine[0](functional.relu(x))
-        for fuse, refine, taken in zip(self.fuse, self.refine[1:], (middle, fine), strict=True):
-            x = refine(fuse(x, self.adapt(doubled(x), taken)))
+        finer = zip(self.fuse, self.refine[1:], (middle, fine), (2, SCALE), strict=True)
+        for fuse, refine, taken, texel_px in finer:
+            x = refine(fuse(x, self.adapt(doubled(x), taken, texel_px)))
         return self.leave(x)
 
 
@@ -229,20 +234,31 @@ class Sam(nn.Module):
     What those of the low image are as a whole is changed by what both show at each place.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, around: int | None) -> None:
         super().__init__()
+        self.around = around
         self.shared = nn.Conv2d(2 * width, width, 3, padding=1)
         self.gain = nn.Conv2d(width, width, 3, padding=1)
         self.offset = nn.Conv2d(width, width, 3, padding=1)
         for conv in (self.gain, self.offset):
             silence(conv.weight, conv.bias)
 
-    def forward(self, low: Tensor, taken: Tensor) -> Float32[Tensor, "b c h w"]:
+    def forward(self, low: Tensor, taken: Tensor, texel_px: int) -> Float32[Tensor, "b c h w"]:
+        """Adapt what was carried; a low texel is `texel_px` wide at this size."""
         told = functional.relu(self.shared(torch.cat([low, taken], dim=1)))
-        mean, contrast = _moments(low)
-        own_mean, own_contrast = _moments(taken)
+        mean, contrast = self._moments(low, texel_px)
+        own_mean, own_contrast = self._moments(taken, texel_px)
         plain = (taken - own_mean) / own_contrast
         return plain * (self.gain(told) + contrast) + self.offset(told) + mean
+
+    def _moments(self, x: Tensor, texel_px: int) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation over space."""
+        if self.around is None:
+            variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        else:
+            near = moments_around(x, cell_tx=texel_px, reach=self.around)
+            mean, variance = (drawn_out(one, texel_px) for one in near)
+        return mean, (variance + LEAST_VARIANCE).sqrt()
 
 
 @final
@@ -282,10 +298,3 @@ class _Merge(nn.Module):
 
 def _enlarging(width: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(width, width, 3, stride=2, padding=1, output_padding=1)
-
-
-def _moments(x: Float32[Tensor, "b c h w"]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over space."""
-    mean = x.mean((2, 3), keepdim=True)
-    variance = (x - mean).square().mean((2, 3), keepdim=True)
-    return mean, (variance + LEAST_VARIANCE).sqrt()

@@ -12,7 +12,7 @@ from torch.nn import functional
 class AsItIs(nn.Module):
     """In the place of `Sam`: a reference is taken with the contrast that it has."""
 
-    def forward(self, low: Tensor, taken: Tensor) -> Float32[Tensor, "b c h w"]:
+    def forward(self, low: Tensor, taken: Tensor, texel_px: int) -> Float32[Tensor, "b c h w"]:
         return taken
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.port import silence
+from texsr.models.surroundings import drawn_out, moments_around
 
 CELL_TX = 8
 AROUND = 3  # cells on every side of one, over which its channels' variance is taken
@@ -71,8 +72,9 @@ class SelfModulation(nn.Module):
         """Give what channels are multiplied by, from their maxima and variances around a place."""
         with torch.autocast(x.device.type, enabled=False):  # variances of bf16 are not worth much
             told = self.peaks(functional.max_pool2d(x, CELL_TX).float())
-            told = told + self.variance * variance_around(x.float())
-            return drawn_out(functional.gelu(self.mix(told))).to(x.dtype)
+            around = moments_around(x.float(), cell_tx=CELL_TX, reach=AROUND)
+            told = told + self.variance * around.variance
+            return drawn_out(functional.gelu(self.mix(told)), CELL_TX).to(x.dtype)
 
 
 @final
@@ -105,27 +107,7 @@ def at_one_norm(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     return functional.normalize(x, dim=1, eps=NORM_EPS)
 
 
-def variance_around(x: Float32[Tensor, "b c h w"]) -> Float32[Tensor, "b c p q"]:
-    """Give the variance of channels over the cells around each; those beyond the border left out.
-
-    Args:
-        x: sides are multiples of `CELL_TX`.
-    """
-    mean, square = (_around(functional.avg_pool2d(one, CELL_TX)) for one in (x, torch.square(x)))
-    return (square - torch.square(mean)).clamp_min(0.0)
-
-
-def drawn_out(cells: Float[Tensor, "b c p q"]) -> Float[Tensor, "b c h w"]:
-    """Give every texel its share of what the cells next to it say."""
-    return functional.interpolate(cells, scale_factor=CELL_TX, mode="bilinear")
-
-
 def in_whole_cells(plane: Float32[Tensor, "b c h w"]) -> Float32[Tensor, "b c p q"]:
     """Repeat the last row and column until sides are multiples of a cell."""
     height, width = plane.shape[2:]
     return functional.pad(plane, (0, -width % CELL_TX, 0, -height % CELL_TX), mode="replicate")
-
-
-def _around(cells: Tensor) -> Tensor:
-    side = 2 * AROUND + 1
-    return functional.avg_pool2d(cells, side, 1, AROUND, count_include_pad=False)

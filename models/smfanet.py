@@ -12,7 +12,8 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from texsr.models.modulation import CELL_TX, drawn_out, in_whole_cells, variance_around
+from texsr.models.modulation import AROUND, CELL_TX, in_whole_cells
+from texsr.models.surroundings import drawn_out, moments_around
 
 NORM_EPS = 1e-12
 POOLED = 8  # px on one pooled cell of the self-modulation
@@ -144,8 +145,9 @@ class _SelfModulation(nn.Module):
     def _local_gates(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         x = in_whole_cells(x)
-        told = self._told(functional.max_pool2d(x, CELL_TX), variance_around(x))
-        return drawn_out(told)[:, :, :height, :width]
+        variance = moments_around(x, cell_tx=CELL_TX, reach=AROUND).variance
+        told = self._told(functional.max_pool2d(x, CELL_TX), variance)
+        return drawn_out(told, CELL_TX)[:, :, :height, :width]
 
     def _told(self, pooled: Tensor, spread: Tensor) -> Tensor:
         told = self.dw_conv(pooled) * self.alpha + spread * self.belt

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from texsr.flows.training_presets import PRESETS, Preset, settle_config
+from texsr.models.masa import MasaConfig
 from texsr.models.texsr import TexsrConfig
 from texsr.pipeline.errors import SettingsError
 
@@ -18,6 +19,14 @@ def test_how_often_tiles_are_turned_is_no_question_of_size():
     bare = replace(older, single_width=0, single_blocks=0, single_turns=1)
     assert settle_config(FAST, bare) == FAST
     assert settle_config(None, older) == older
+
+
+def test_how_far_sam_looks_is_none_either():
+    masa = PRESETS[Preset.MASA_SEED]
+    assert isinstance(masa, MasaConfig)
+    assert settle_config(masa, replace(masa, adapted_around=None)) == masa
+    with pytest.raises(SettingsError, match="sam True"):
+        settle_config(replace(masa, sam=False), masa)
 
 
 def test_another_width_is():

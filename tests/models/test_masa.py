@@ -103,6 +103,26 @@ def test_exhaustive_matching_finds_what_is_at_least_as_similar(network):
     assert network(low, [reference], find_anywhere).shape == (3, 64, 64)
 
 
+def test_around_everything_is_as_published(network):
+    low, references = picture(0, 16, 24), [picture(1, 96, 64)]
+    local = Masa(replace(SMALL, adapted_around=64)).eval()
+    local.load_state_dict(network.state_dict())
+    found, expected = local(low, references), network(low, references)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("around", [None, 3])
+def test_how_far_sam_looks_is_how_far_a_change_shows(around):
+    torch.manual_seed(0)
+    adapt = Sam(4, around)
+    low, taken = torch.randn(2, 1, 4, 16, 48)
+    other = taken.clone()
+    other[..., 32:] *= 2.0
+    found, changed = adapt(low, taken, 2), adapt(low, other, 2)
+    near = slice(None, 32 - 2 * (3 + 2))  # 3 low texels, one for what is drawn out, one for taps
+    assert torch.equal(found[..., near], changed[..., near]) is (around is not None)
+
+
 @pytest.mark.parametrize("without", ["sam", "dram"])
 def test_it_goes_without_a_part_and_is_smaller_by_it(without):
     torch.manual_seed(0)
@@ -155,7 +175,7 @@ def test_an_untrained_adaptation_gives_a_reference_the_moments_of_the_low_image(
     torch.manual_seed(0)
     low, taken = torch.randn(1, 4, 9, 9) * 3 + 1, torch.rand(1, 4, 9, 9)
     with torch.no_grad():
-        adapted = Sam(4)(low, taken)
+        adapted = Sam(4, None)(low, taken, 1)
     for moment in (torch.mean, torch.std):
         torch.testing.assert_close(
             moment(adapted, dim=(2, 3)), moment(low, dim=(2, 3)), atol=1e-3, rtol=1e-3
