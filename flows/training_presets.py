@@ -19,7 +19,7 @@ from texsr.pipeline.errors import SettingsError
 
 Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig | HeadConfig
 BRANCH = ("single_width", "single_blocks", "single_turns")  # fields: it can be added later
-ASKED = ("turns", "single_turns", "adapted_around")  # fields: how any weights can be asked
+ASKED = ("turns", "single_turns", "adapted_around", "half_a_place")  # fields: how it is asked
 PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
 
 
@@ -69,7 +69,7 @@ PRESETS: dict[Preset, Config] = {
         groups=4,
     ),
     Preset.CIAOSR: CiaosrConfig(),
-    Preset.CIAOSR_SEED: CiaosrConfig(width=32, blocks=8, hidden=64),
+    Preset.CIAOSR_SEED: CiaosrConfig(width=32, blocks=8, hidden=64, half_a_place=True),
     Preset.CIAOSR_HEAD: HeadConfig(),
 }
 

@@ -14,7 +14,7 @@ the whole image, some places at a time: points may be asked in any groups, and a
 same image. The authors' code makes the inner attention anew for every group of points.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from texsr.models.blocks import residual_blocks
+from texsr.models.configuration import ADDED_LATER
 
 MEAN = (0.4488, 0.4371, 0.4040)  # of the training images of the authors, sRGB-encoded
 NUM_TAPS = 9
@@ -46,6 +47,9 @@ class CiaosrConfig:
     """Residual blocks of the trunk."""
     hidden: int = 256
     """Channels inside the three small networks of the head."""
+    half_a_place: bool = field(default=False, metadata=ADDED_LATER)
+    """Look for neighbours half a place off; False: a little further, as published, which leads past
+    the place itself where a point lies in its middle: at x3, along one axis in three."""
 
 
 class Known(NamedTuple):
@@ -54,10 +58,8 @@ class Known(NamedTuple):
     low: Float32[Tensor, "b 3 h w"]
     features: Float32[Tensor, "b h w c"]
     likewise: Float32[Tensor, "b h w c"]  # by the inner attention
-    local: bool = False  # neighbours are told by places alone, not by the size of the image too
-    around: Float32[Tensor, "b hw m"] | None = (
-        None  # features of three by three places; None: asked
-    )
+    local: bool = False  # neighbours are half a place off, whatever the size of the image
+    around: Float32[Tensor, "b hw m"] | None = None  # features of 3 x 3 places; None: asked
 
 
 class Points(NamedTuple):
@@ -92,14 +94,14 @@ class Ciaosr(nn.Module):
             height: of what is wanted; its ratio to that of `low` need be no whole number.
             width: likewise, and of another ratio if need be.
         """
-        known = self.know(low)
         points = points_of(height, width, device=low.device)
-        return self.head(known, points).unflatten(2, (height, width))
+        return self.head(self.know(low), points).unflatten(2, (height, width))
 
     def know(self, low: Float32[Tensor, "b 3 h w"]) -> Known:
         """Look at a low image once, so that points can be asked of it."""
         centred = low - torch.tensor(MEAN, device=low.device)[:, None, None]
-        return self.head.know(low, self.trunk(centred))
+        known = self.head.know(low, self.trunk(centred))
+        return known._replace(local=self.config.half_a_place)
 
 
 @final
@@ -155,10 +157,8 @@ class CiaoHead(nn.Module):
     ) -> Float32[Tensor, "b 3 n"]:
         """Give what is added to an enlargement at some points, so many asked at once."""
         count = at_once or POINTS
-        groups = [
-            self._ask(known, points.part(start, start + count))
-            for start in range(0, len(points.y), count)
-        ]
+        starts = range(0, len(points.y), count)
+        groups = [self._ask(known, points.part(start, start + count)) for start in starts]
         return torch.cat(groups, dim=1).movedim(2, 1)
 
     def _ask(self, known: Known, points: Points) -> Float32[Tensor, "b n 3"]:

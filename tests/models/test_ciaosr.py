@@ -1,5 +1,7 @@
 """CiaoSR: as published, against its head written out; any size; points asked in any groups."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -60,6 +62,33 @@ def test_it_is_the_head_written_out(network, monkeypatch, size, wanted):
     low = picture(0, *size)
     ours, theirs = network(low, *wanted), oracle.restore(network, low, *wanted)
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("half_a_place", [False, True])
+def test_a_point_in_the_middle_of_a_place_has_it_for_a_neighbour_half_a_place_off(half_a_place):
+    torch.manual_seed(0)
+    network = Ciaosr(replace(SMALL, half_a_place=half_a_place)).requires_grad_(False)
+    known = network.know(picture(0, 8, 8))
+    likewise = known.likewise.clone()  # what is told of neighbours alone
+    likewise[:, 4, 4] += 1.0
+    points = points_of(24, 24)
+    found, changed = (
+        network.head(one, points).unflatten(2, (24, 24))
+        for one in (known, known._replace(likewise=likewise))
+    )
+    moved = (found - changed).abs().sum(1)[0] > 0
+    assert bool(moved[13, 13]) is half_a_place  # the middle of place 4, 4
+    assert bool(moved[12, 12])  # its corners, either way
+    assert bool(moved[14, 14])
+
+
+@pytest.mark.parametrize("scale", [(2, 2), (3.5, 2.5), (4, 4)])
+def test_elsewhere_half_a_place_is_as_published(network, scale):
+    low = picture(0, 8, 10)
+    wanted = [round(side * by) for side, by in zip((8, 10), scale, strict=True)]
+    other = Ciaosr(replace(SMALL, half_a_place=True)).eval()
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(network(low, *wanted), other(low, *wanted))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (1, 30), (17, 13)])
