@@ -19,6 +19,7 @@ MIN_TRUST = (
     0.02  # squared correlation below which a photo shows something else, whatever the others do
 )
 MIN_TRUST_SHARE = 0.4  # and below this share of the median view's it does so too
+NONE_GIVEN = "the model is given no photos"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,8 +68,10 @@ def select(
         allowed = _greedy(stacked, _twins(views), num_references)
     chosen = allowed & (stacked.sum(axis=-1) > 0)
     total = max(float((stacked.max(axis=(0, 3), initial=0.0) > 0).sum()), 1.0)
+    shares = [float(one.sum()) / total for one in chosen]
     reasons = tuple(
-        _reason(view, views, float(chosen[k].sum()) / total, bar) for k, view in enumerate(views)
+        _reason(view, views, share, bar) if num_references != 0 else NONE_GIVEN
+        for view, share in zip(views, shares, strict=True)
     )
     return Selection(allowed=allowed, reasons=reasons)
 

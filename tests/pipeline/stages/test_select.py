@@ -115,6 +115,12 @@ def test_a_twin_is_passed_over_for_another_direction():
     assert select(views, COVERED, 3).allowed.all()
 
 
+def test_where_none_are_given_that_is_the_reason():
+    got = select([view("one"), view("other", azimuth=1.2)], COVERED, 0)
+    assert not got.allowed.any()
+    assert got.reasons == ("the model is given no photos",) * 2
+
+
 def test_each_part_of_the_surface_gets_the_views_that_see_it():
     views = [view("left", weight=half("left")), view("right", azimuth=2.0, weight=half("right"))]
     got = select(views, COVERED, 1)
