@@ -48,8 +48,8 @@ class CiaosrConfig:
     hidden: int = 256
     """Channels inside the three small networks of the head."""
     half_a_place: bool = field(default=False, metadata=ADDED_LATER)
-    """Look for neighbours half a place off; False: a little further, as published, which leads past
-    the place itself where a point lies in its middle: at x3, along one axis in three."""
+    """Look for neighbours half a place off; False: a little further, as published, which leads a
+    point in the middle of a place past it: at x3, one point in three along each axis."""
 
 
 class Known(NamedTuple):
