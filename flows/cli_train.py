@@ -82,6 +82,24 @@ def train(
             help="First steps: learn a teacher's blocks, or to match.",
         ),
     ] = 0,
+    learn: Annotated[
+        str,
+        typer.Option(
+            metavar="PART",
+            help="Of fast and quality: all, photos (all but the single-image branch) or branch; "
+            "the rest stays as it is.",
+        ),
+    ] = "all",
+    rms: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Of the root mean square in the errors that fast and quality learn from; the rest "
+            "is the mean absolute.",
+        ),
+    ] = 0.0,
     reciprocal: Annotated[
         bool, typer.Option("--reciprocal", help="Results also have to serve as references.")
     ] = False,
@@ -141,6 +159,7 @@ def train(
         from texsr.flows.training_presets import Preset
         from texsr.flows.training_settings import (
             RECIPROCAL_WEIGHT,
+            Learns,
             Material,
             Recipe,
             Sitting,
@@ -153,11 +172,13 @@ def train(
             steps=steps,
             lessons=lessons,
             rate=_rate(rate, None if preset == Preset.CIAOSR_HEAD.value else start, visual=visual),
+            rms_share=rms,
             reciprocal_weight=RECIPROCAL_WEIGHT if reciprocal else 0.0,
         )
         recipe = Recipe(
             config=_config(preset, scale, start),
             learning=learning,
+            learns=options.choose("--learn", learn, Learns.ALL),
             batch=batch,
             side_tx=crop,
             seed=seed,

@@ -11,7 +11,7 @@ from torch import nn
 
 from texsr.flows.model_choice import told_as_settings
 from texsr.flows.training_presets import Config
-from texsr.flows.training_settings import Material, Recipe, TrainJob
+from texsr.flows.training_settings import Learns, Material, Recipe, TrainJob
 from texsr.models.amrsr import Amrsr
 from texsr.models.architectures import architecture_of, build_network
 from texsr.models.checkpoint import Checkpoint, read_checkpoint
@@ -27,7 +27,7 @@ from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr
 from texsr.models.scales import grown, hold_all_of
 from texsr.models.texsr import Texsr, TexsrConfig
-from texsr.models.texsr_learner import TexsrLearner
+from texsr.models.texsr_learner import BRANCH, TexsrLearner
 from texsr.models.training import Trainer
 from texsr.models.vgg import VggTrunk
 from texsr.pipeline.errors import SettingsError
@@ -70,6 +70,7 @@ def make_trainer(job: TrainJob, ground: "Ground", device: str) -> Trainer:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(job.recipe.seed)
         network = _make_network(ground)
+        _hold_rest(network, job.recipe.learns)
         learner = _make_learner(network, job.material, learning, device, ground)
         return Trainer(learner, device, _make_judge(network, job.material, job.recipe, device))
 
@@ -85,6 +86,23 @@ def _make_network(ground: "Ground") -> nn.Module:
     more = grown(network, ground.config)
     hold_all_of(network, more)
     return more
+
+
+def _hold_rest(network: nn.Module, learns: Learns) -> None:
+    """Let only a part learn, of what is to learn.
+
+    Raises:
+        SettingsError: there is no such part.
+    """
+    if learns is Learns.ALL:
+        return
+    if not isinstance(network, Texsr):
+        raise _unfitting("--learn", network, "it learns as a whole")
+    for name, parameter in network.named_parameters():
+        if name.startswith(f"{BRANCH}.") != (learns is Learns.BRANCH):
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise _unfitting("--learn", network, f"nothing of '{learns.value}' that is to learn")
 
 
 def _make_learner(

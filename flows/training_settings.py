@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from texsr.flows.dataset_places import for_validation_only
@@ -15,6 +16,16 @@ MIN_SIDE_TX = 8  # low texels: less leaves the teacher's pooling and the critic 
 RECIPROCAL_WEIGHT = 0.6  # RRSR's
 
 
+class Learns(Enum):
+    """Which part of the default network learns; the other one stays as it is, to the bit."""
+
+    ALL = "all"
+    PHOTOS = "photos"
+    """All but the single-image branch: what is made of photos, and of the atlas beside them."""
+    BRANCH = "branch"
+    """The single-image branch, which answers where no photo does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """All that decides what comes out, but for the material. Another recipe is another training."""
@@ -23,6 +34,8 @@ class Recipe:
     """Size of the network; None: that of the checkpoint started from, else the preset `fast`."""
     learning: TrainingSettings = field(default_factory=TrainingSettings)
     """Steps, rate, weights of the losses. Its `bf16` is not used: the device decides."""
+    learns: Learns = Learns.ALL
+    """Of the default network."""
     batch: int = 8
     """Crops a step learns from."""
     side_tx: int = 48

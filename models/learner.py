@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How to train. Weights of losses are relative to the L1 of the result.
+    """How to train. Weights of losses are relative to the error of the result.
 
-    Every L1 is a share: of the error that simple means make on the tile, which are weights-free
-    fusion for the default network and the bicubic enlargement for networks over pictures.
+    Errors are mean absolute ones (L1) if nothing else is said. Every one is a share: of the error
+    that simple means make on the tile, which are weights-free fusion for the default network and
+    the bicubic enlargement for networks over pictures.
     """
 
     steps: int = 20_000
@@ -28,13 +29,16 @@ class TrainingSettings:
     """Top learning rate of Adam, of the lessons where there are any (steps after them have less);
     Muon's is a multiple of it."""
     alone_weight: float = 0.5
-    """Of the L1 of what the network proposes without references."""
+    """Of the error of what the network proposes without references."""
     teacher_weight: float = 0.5
-    """Of the L1 to the teacher's answer, on samples that have one."""
+    """Of the distance from the teacher's answer, on samples that have one."""
+    rms_share: float = 0.0
+    """[0, 1], of the root of the mean square in the errors of the default network; the rest is the
+    L1."""
     doubt_weight: float = 0.05
     """Of the likelihood of the expected error; it reaches its own head only."""
     reciprocal_weight: float = 0.0
-    """Of the L1 where the result stands in for one reference; 0: that is not computed."""
+    """Of the error where the result stands in for one reference; 0: that is not computed."""
     ema: float = 0.999
     """Share of the averaged weights that stays at each step."""
     clip: float = 50.0

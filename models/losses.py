@@ -1,19 +1,46 @@
 """What training minimises."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
 LEAST_YARDSTICK = 0.5 / 255  # flat tiles are right to within rounding, whatever one does
+LEAST_SQUARE = (0.1 / 255) ** 2  # added under the root, which has no slope at 0
 
 
-def relative_l1(
+class Yardstick(NamedTuple):
+    """For each tile the errors of an answer that is good by simple means."""
+
+    l1: Float32[Tensor, " b"]
+    rms: Float32[Tensor, " b"]
+
+
+@torch.no_grad()
+def yardstick_of(
+    simple: Float32[Tensor, "b 3 H W"],
+    target: Float32[Tensor, "b 3 H W"],
+    covered: Float32[Tensor, "b 1 H W"],
+) -> Yardstick:
+    """Measure an answer that others are to be told as a share of.
+
+    Args:
+        simple: the answer, sRGB-encoded.
+        target: what it should be.
+        covered: 1 on the charts, else 0.
+    """
+    return Yardstick(tile_l1(simple, target, covered), tile_rms(simple, target, covered))
+
+
+def relative_error(
     high: Float32[Tensor, "b 3 H W"],
     target: Float32[Tensor, "b 3 H W"],
     covered: Float32[Tensor, "b 1 H W"],
-    yardstick: Float32[Tensor, " b"],
+    yardstick: Yardstick,
+    rms_share: float = 0.0,
 ) -> Float32[Tensor, ""]:
-    """Mean absolute error over covered texels as a share of a yardstick, averaged over tiles.
+    """Error over covered texels as a share of a yardstick, averaged over tiles.
 
     Gains in dB are ratios. Without the yardstick, tiles that hardly anything can be done about
     would outweigh those where photos show everything, and the latter would be spoilt.
@@ -22,10 +49,20 @@ def relative_l1(
         high: a result, sRGB-encoded.
         target: what it should be.
         covered: 1 on the charts, else 0.
-        yardstick: for each tile an error that is good by simple means.
+        yardstick: of each tile.
+        rms_share: [0, 1], of the root of the mean square in what is told; the rest is the mean
+            absolute error. PSNR is of squares, and outliers decide it.
     """
-    error = tile_l1(high, target, covered)
-    return (error / (yardstick + LEAST_YARDSTICK)).mean()
+    pairs = (
+        (1.0 - rms_share, tile_l1, yardstick.l1),
+        (rms_share, tile_rms, yardstick.rms),
+    )
+    shares = [
+        share * (measure(high, target, covered) / (simple + LEAST_YARDSTICK)).mean()
+        for share, measure, simple in pairs
+        if share
+    ]
+    return torch.stack(shares).sum()
 
 
 def shared_l1(
@@ -51,6 +88,17 @@ def tile_l1(
     """Mean absolute error over the covered texels of each tile; 0 where there are none."""
     error = ((high - target).abs() * covered).sum((1, 2, 3))
     return error / (3.0 * covered.sum((1, 2, 3))).clamp_min(1.0)
+
+
+def tile_rms(
+    high: Float32[Tensor, "b 3 H W"],
+    target: Float32[Tensor, "b 3 H W"],
+    covered: Float32[Tensor, "b 1 H W"],
+) -> Float32[Tensor, " b"]:
+    """Root of the mean square error over the covered texels of each tile; 0.1 of 255 at least."""
+    square = ((high - target).square() * covered).sum((1, 2, 3))
+    mean = square / (3.0 * covered.sum((1, 2, 3))).clamp_min(1.0)
+    return (mean + LEAST_SQUARE).sqrt()
 
 
 def doubt_loss(

@@ -22,7 +22,7 @@ from texsr.models.batches import Batch
 from texsr.models.fusion import fuse
 from texsr.models.learner import Learnt, Made, TrainingSettings
 from texsr.models.lessons import ask, pupils, settle_ends, unlearnt
-from texsr.models.losses import doubt_loss, relative_l1, tile_l1
+from texsr.models.losses import Yardstick, doubt_loss, relative_error, yardstick_of
 from texsr.models.smfanet import Smfanet
 from texsr.models.smoothing import blur
 from texsr.models.texsr import Texsr
@@ -30,7 +30,8 @@ from texsr.models.training import share_of_rate
 
 TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
 LESSON = "lesson"  # the loss of one
-TRUNKS = ("prior", "look", "fusion", "single")
+BRANCH = "single"  # the child that is the single-image branch
+TRUNKS = ("prior", "look", "fusion", BRANCH)
 
 
 @final
@@ -90,21 +91,20 @@ class TexsrLearner:
             out = self.network(batch.low, batch.aligned, scale)
         high, alone = out.high.float(), out.alone.float()
         answer = batch.truth, batch.covered
-        with torch.no_grad():
-            yardstick = tile_l1(fuse(batch.aligned, scale), *answer)
-            enlarged = tile_l1(batch.aligned.base, *answer)
+        fused = yardstick_of(fuse(batch.aligned, scale), *answer)
+        enlarged = yardstick_of(batch.aligned.base, *answer)
         losses = {
-            "l1": relative_l1(high, *answer, yardstick),
-            "alone": relative_l1(alone, *answer, enlarged),
+            "l1": self._share(high, *answer, fused),
+            "alone": self._share(alone, *answer, enlarged),
             "doubt": doubt_loss(out.error.float(), high, *answer),
             **branch,
         }
         if taught is not None and (batch.teacher is not None or not batch.num_references):
-            losses["teacher"] = relative_l1(high, taught, batch.covered, yardstick)
+            losses["teacher"] = self._share(high, taught, batch.covered, fused)
         if self.settings.reciprocal_weight and batch.num_references:
             with self._mixed(batch.low):
                 again = self.network(batch.low, own_reference(batch.aligned, high), scale)
-            losses["reciprocal"] = relative_l1(again.high.float(), *answer, yardstick)
+            losses["reciprocal"] = self._share(again.high.float(), *answer, fused)
         return Learnt(losses, Made(batch.aligned.base, high, *answer))
 
     def answer(self, network: nn.Module, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"]:
@@ -114,32 +114,39 @@ class TexsrLearner:
     def _branch_alone(self) -> bool:
         """Tell whether everything but the single-image branch is held."""
         learning = {n for n, p in self.network.named_parameters() if p.requires_grad}
-        return all(name.startswith("single.") for name in learning)
+        return all(name.startswith(f"{BRANCH}.") for name in learning)
+
+    def _branch_learns(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.network.single.parameters())
 
     def _of_branch(self, batch: Batch, taught: Tensor | None) -> dict[str, Tensor]:
-        """Give the losses of the single-image branch; none where there is no branch."""
-        if not self.network.single:
+        """Give the losses of the single-image branch; none where there is none that learns."""
+        if not self._branch_learns():
             return {}
         scale = batch.truth.shape[2] // batch.low.shape[2]
         with self._mixed(batch.low):
             found = self.network.single_answer(batch.low, scale)
         answer, covered = found.float(), batch.covered
-        with torch.no_grad():
-            enlarged = tile_l1(batch.aligned.base, batch.truth, covered)
-        losses = {"branch": relative_l1(answer, batch.truth, covered, enlarged)}
+        enlarged = yardstick_of(batch.aligned.base, batch.truth, covered)
+        losses = {"branch": self._share(answer, batch.truth, covered, enlarged)}
         if taught is not None:
-            losses["branch_teacher"] = relative_l1(answer, taught, covered, enlarged)
+            losses["branch_teacher"] = self._share(answer, taught, covered, enlarged)
         return losses
 
     def _taught(self, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"] | None:
         """Give the teacher's answer, if anything learns from it here; None: there is none."""
         if batch.teacher is not None or self.teacher is None:
             return batch.teacher
-        of_use = self.network.single or not batch.num_references
+        of_use = self._branch_learns() or not batch.num_references
         if self.teacher.scale != scale or not of_use:
             return None
         with torch.no_grad():
             return self.teacher(batch.low).clamp(0.0, 1.0)
+
+    def _share(
+        self, high: Tensor, target: Tensor, covered: Tensor, yardstick: Yardstick
+    ) -> Float32[Tensor, ""]:
+        return relative_error(high, target, covered, yardstick, self.settings.rms_share)
 
     def _mixed(self, low: Tensor) -> torch.autocast:
         return torch.autocast(low.device.type, torch.bfloat16, enabled=self.settings.bf16)

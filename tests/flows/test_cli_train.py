@@ -42,7 +42,7 @@ def test_the_command_trains_and_answers(job, packs, tmp_path):
     check = tmp_path / "check" / "vase"
     words = ["--out", job.out, "--packs", packs, "--validate", check, "--preset", "quality"]
     words += ["--steps", 2, "--batch", 2, "--crop", SIDE, "--device", "cpu", "--threads", 1]
-    words += ["--reciprocal"]
+    words += ["--reciprocal", "--rms", 0.5]
     facts = json.loads(command(*words, "--json").stdout)
     assert (facts["status"], facts["step"], facts["exit_code"]) == ("done", 2, 0)
     said = command(*words).stdout
@@ -52,7 +52,7 @@ def test_the_command_trains_and_answers(job, packs, tmp_path):
     wrong = json.loads(command(*words, "--steps", 3, "--json", code=2).stdout)
     assert wrong["error"] == "OutputError"
     recipe = json.loads((job.out / "training.json").read_text())["recipe"]
-    assert recipe["learning"]["reciprocal_weight"] == 0.6
+    assert (recipe["learning"]["reciprocal_weight"], recipe["learning"]["rms_share"]) == (0.6, 0.5)
 
 
 def test_help_has_examples_and_bad_words_exit_2(tmp_path):

@@ -12,8 +12,9 @@ from tests.training_jobs import (
 )
 from texsr.flows.training_data import write_pack
 from texsr.flows.training_run import train
-from texsr.flows.training_settings import Material, Recipe
+from texsr.flows.training_settings import Learns, Material, Recipe
 from texsr.models.learner import TrainingSettings
+from texsr.models.masa import MasaConfig
 from texsr.models.visual import VisualSettings
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 
@@ -36,6 +37,8 @@ def test_nothing_is_learnt_from_what_is_validated_on(job, tmp_path, packs):
     [
         (lambda job: changed(job, visual=VisualSettings()), "--visual"),
         (lambda job: changed(job, side_tx=32), "--crop"),
+        (lambda job: changed(job, learns=Learns.BRANCH), "--learn"),
+        (lambda job: changed(job, config=MasaConfig(width=8), learns=Learns.PHOTOS), "--learn"),
         (lambda job: replace(job, material=Material()), "training data"),
         (lambda job: replace(job, material=Material(scans=(Path("nowhere"),))), "--scans"),
         (lambda job: changed(job, config=replace(TINY, scales=(2,))), "vase"),

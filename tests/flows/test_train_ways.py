@@ -16,7 +16,7 @@ from texsr.flows.training_drawing import Drawer
 from texsr.flows.training_log import read_log
 from texsr.flows.training_outcome import Ending
 from texsr.flows.training_run import train
-from texsr.flows.training_settings import Material, TrainJob
+from texsr.flows.training_settings import Learns, Material, TrainJob
 from texsr.models.architectures import build_network
 from texsr.models.checkpoint import read_checkpoint
 from texsr.models.learner import Made, TrainingSettings
@@ -254,6 +254,23 @@ def test_a_single_image_branch_is_added_and_learns_alone(job, tmp_path):
     other = replace(second.material, start=second.out / "last.safetensors")
     with pytest.raises(SettingsError, match="single_width"):
         train(replace(wider, out=tmp_path / "third", material=other))
+
+
+@pytest.mark.parametrize("part", [Learns.BRANCH, Learns.PHOTOS])
+def test_only_the_part_that_is_asked_for_learns(job, tmp_path, part):
+    train(changed(job, config=replace(TINY, single_width=10, single_blocks=1)))
+    start = job.out / "last.safetensors"
+    recipe = replace(RECIPE, config=None, learns=part)
+    material = replace(job.material, start=start)
+    second = replace(job, out=tmp_path / "second", recipe=recipe, material=material)
+    losses = train(second).losses
+    assert ("branch" in losses) is (part is Learns.BRANCH)
+    assert ("l1" in losses) is (part is Learns.PHOTOS)
+    ours, theirs = (read_checkpoint(one.out / "last.safetensors") for one in (second, job))
+    for of_branch in (True, False):
+        names = [one for one in ours.weights if one.startswith("single.") is of_branch]
+        same = [torch.equal(ours.weights[name], theirs.weights[name]) for name in names]
+        assert all(same) is (of_branch is not (part is Learns.BRANCH))
 
 
 def test_a_scale_without_tiles_is_told(job, tmp_path):
