@@ -5,8 +5,10 @@ colour a quadrant, so the colour under a corner tells which corner it is.
 """
 
 import base64
+import copy
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ import numpy as np
 
 from texsr.pipeline.atlas import ImageKind, TexturedMesh
 from texsr.pipeline.formats.images import write_image
+from texsr.pipeline.formats.meshes import read_textured_mesh
+
+Change = Callable[[dict[str, Any]], Any]
+"""Of a glTF document."""
 
 VERTICES = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=float)
 FACES = np.array([[0, 1, 2], [0, 2, 3]])
@@ -228,3 +234,13 @@ def write_gltf(folder: Path, *, inline: bool = False, **changes: Any) -> Path:
     path = folder / "square.gltf"
     path.write_text(json.dumps({**document, **changes}, indent=2, ensure_ascii=False), "utf-8")
     return path
+
+
+def read_changed_glb(folder: Path, change: Change, buffer: bytes | None = None) -> TexturedMesh:
+    """Read the square's GLB after a change of its document."""
+    parts = gltf_parts(image_bytes(folder, ImageKind.PNG, pixels()))
+    document = copy.deepcopy(parts.document)
+    change(document)
+    path = folder / "square.glb"
+    path.write_bytes(glb(document, parts.buffer if buffer is None else buffer))
+    return read_textured_mesh(path, root=folder)
