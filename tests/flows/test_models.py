@@ -3,20 +3,19 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from tests.stand_in_models import FACTOR, FACTS, Factor, put_factor
 from texsr.flows.cli import app
 from texsr.flows.job import settle
 from texsr.flows.manifest import read_manifest, stamp
-from texsr.flows.model_card import add_facts, write_card
 from texsr.flows.model_choice import AUTOS, choose_device, shipped_content, shipped_folder
 from texsr.flows.model_table import figures_line, model_table
 from texsr.flows.run import run_job
@@ -24,67 +23,17 @@ from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import build_upscaler, sharpen
 from texsr.models.architectures import PREFERRED
 from texsr.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from texsr.models.networks import ARCHITECTURES, Architecture
-from texsr.models.protocol import Upscaled
+from texsr.models.networks import ARCHITECTURES
 from texsr.models.resample import enlarge
-from texsr.pipeline.errors import DependencyError, OutputError, SettingsError
+from texsr.pipeline.errors import DependencyError, SettingsError
 from texsr.pipeline.stages.load import load_capture
 
 MB = 1_000_000
-FACTS: dict[str, Any] = {
-    "about": "A stand-in that\nmultiplies.",
-    "data": [
-        {"name": "oak | bark", "licence": "CC0", "source": "https://a.example", "use": "patches"}
-    ],
-    "recipe": {"steps": 1000, "rate": 2.5e-4, "crop": [64, 64]},
-    "commit": "0123abc",
-    "limits": ["Only tested on jars.", "Multiplies."],
-    "headline": "+1.31 dB over\nthe best of three",
-}
-FIGURES = {
-    "PSNR-Y, validation": {
-        "bowl": {"bicubic": 34.9912, "stand-in": 40.5},
-        "head": {"bicubic": 42.22, "stand-in": None, "photos": 16},
-    }
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FactorConfig:
-    width: int = 4
-
-
-class Factor(nn.Module):
-    def __init__(self, config: FactorConfig) -> None:
-        super().__init__()
-        self.factor = nn.Parameter(torch.ones(config.width))
-
-
-class FactorUpscaler:
-    """Enlarges, and multiplies by what was trained."""
-
-    scales = (2, 4)
-    overlap_tx = 4
-    max_references: int | None = 3
-
-    def __init__(self, network: Factor, name: str) -> None:
-        self.network, self.name = network, name
-
-    def bytes_per_texel(self, num_references: int) -> int:
-        return 40
-
-    def fitted(self, samples: object, scale: int) -> "FactorUpscaler":
-        return self
-
-    def __call__(self, low: Tensor, references: object, scale: int) -> Upscaled:
-        high = enlarge(low, scale) * self.network.factor.mean()
-        return Upscaled(high, high[:, :1].clamp(0, 1), high[:, :1].clamp(0, 1))
 
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch) -> None:
-    made = Architecture(config=FactorConfig, network=Factor, upscaler=FactorUpscaler)
-    monkeypatch.setitem(ARCHITECTURES, "factor", lambda: made)
+    monkeypatch.setitem(ARCHITECTURES, "factor", lambda: FACTOR)
 
 
 @pytest.fixture
@@ -95,16 +44,6 @@ def shipped(monkeypatch, tmp_path) -> Path:
     for module in ("model_choice", "model_table", "sharpen"):
         monkeypatch.setattr(f"texsr.flows.{module}.shipped_folder", lambda: folder)
     return folder
-
-
-def put(home: Path, factor: float = 0.5, facts: dict[str, Any] = FACTS) -> Path:
-    config = FactorConfig()
-    weights = {"factor": torch.full((config.width,), factor)}
-    checkpoint = Checkpoint(
-        architecture="factor", config=asdict(config), weights=weights, facts=facts
-    )
-    write_checkpoint(home, checkpoint)
-    return home
 
 
 def call(*words: object, code: int = 0) -> str:
@@ -119,15 +58,15 @@ def answer(*words: object, code: int = 0) -> dict[str, Any]:
 
 def test_auto_is_the_shipped_model_of_the_device(shipped):
     assert build_upscaler("auto", "cpu").name == "projection"
-    put(shipped / "fast.safetensors")
-    put(shipped / "quality.safetensors")
+    put_factor(shipped / "fast.safetensors")
+    put_factor(shipped / "quality.safetensors")
     assert build_upscaler("auto", "cpu").name == "fast"
     assert build_upscaler("quality", "cpu").name == "quality"
 
 
 def test_auto_looks_at_the_device_that_auto_means(shipped, monkeypatch):
-    put(shipped / "fast.safetensors")
-    put(shipped / "quality.safetensors")
+    put_factor(shipped / "fast.safetensors")
+    put_factor(shipped / "quality.safetensors")
     moved: list[str] = []
     monkeypatch.setattr(Factor, "to", lambda network, device: moved.append(device) or network)
     for there in (True, False):
@@ -144,7 +83,7 @@ def test_a_device_that_is_not_there_is_told_before_the_model(shipped, monkeypatc
 
 
 def test_an_unknown_name_is_told_with_the_known_ones_and_the_nearest(shipped):
-    put(shipped / "quality.safetensors")
+    put_factor(shipped / "quality.safetensors")
     with pytest.raises(SettingsError) as caught:
         build_upscaler("qualty", "cpu")
     assert caught.value.where == "--model"
@@ -161,14 +100,14 @@ def test_a_file_that_cannot_be_used_is_bad_input(shipped, capture, tmp_path):
     for words in (["plan", capture, "--model", home], ["models", home]):
         facts = answer(*words, code=2)
         assert (facts["error"], facts["where"]) == ("SettingsError", str(home))
-    put(home)
+    put_factor(home)
     write_checkpoint(home, replace(read_checkpoint(home), architecture="other"))
     with pytest.raises(SettingsError, match="architecture 'other'"):
         build_upscaler(str(home), "cpu")
 
 
 def test_a_checkpoint_file_makes_the_atlas_and_the_record_names_it(shipped, capture, tmp_path):
-    home = put(tmp_path / "dim.safetensors", 0.5)
+    home = put_factor(tmp_path / "dim.safetensors", 0.5)
     loaded = load_capture(capture)
     work = tmp_path / "work"
     work.mkdir()
@@ -188,16 +127,16 @@ def test_a_result_sees_a_change_of_what_is_shipped(shipped, capture, repeater, m
     def fresh(asked: str = model) -> bool:
         return run_job(settle(capture, RunSettings(model=asked))).fresh
 
-    put(shipped / "fast.safetensors", 0.5)
+    put_factor(shipped / "fast.safetensors", 0.5)
     assert not fresh()
     assert fresh()
-    put(shipped / "fast.safetensors", 0.25)
+    put_factor(shipped / "fast.safetensors", 0.25)
     assert not fresh()
     assert fresh()
-    put(shipped / "quality.safetensors")
+    put_factor(shipped / "quality.safetensors")
     assert fresh() is (model == "fast"), "auto may mean it"
     fresh()
-    put(shipped / "amrsr.safetensors")
+    put_factor(shipped / "amrsr.safetensors")
     assert fresh(), "neither may mean that"
     assert set(AUTOS) == {name for names in PREFERRED.values() for name in names}
     manifest = read_manifest(capture / "texsr")
@@ -207,7 +146,7 @@ def test_a_result_sees_a_change_of_what_is_shipped(shipped, capture, repeater, m
 
 
 def test_a_result_does_not_mind_where_the_package_lies(shipped, capture, repeater, monkeypatch):
-    put(shipped / "fast.safetensors", 0.5)
+    put_factor(shipped / "fast.safetensors", 0.5)
     run_job(settle(capture))
     moved = shipped.rename(shipped.with_name("elsewhere"))
     monkeypatch.setattr("texsr.flows.model_choice.shipped_folder", lambda: moved)
@@ -217,14 +156,14 @@ def test_a_result_does_not_mind_where_the_package_lies(shipped, capture, repeate
 def test_what_is_shipped_says_nothing_of_other_models(shipped, capture, repeater):
     settings = RunSettings(model="projection")
     run_job(settle(capture, settings))
-    put(shipped / "fast.safetensors", 0.5)
+    put_factor(shipped / "fast.safetensors", 0.5)
     assert run_job(settle(capture, settings)).fresh
     assert shipped_content("projection") == shipped_content("./fast.safetensors") == {}
 
 
 def test_models_are_listed_with_what_they_are(shipped, tmp_path):
-    put(shipped / "fast.safetensors")
-    home = put(tmp_path / "mine.safetensors")
+    put_factor(shipped / "fast.safetensors")
+    home = put_factor(tmp_path / "mine.safetensors")
     table = model_table([home])
     rows = {row.name: row for row in table.rows}
     assert list(rows) == ["fast", "projection", "bicubic", str(home)]
@@ -244,7 +183,7 @@ def test_models_are_listed_with_what_they_are(shipped, tmp_path):
 
 def test_models_said_to_people_and_programs(shipped, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    put(shipped / "fast.safetensors")
+    put_factor(shipped / "fast.safetensors")
     facts = answer("models")
     assert (facts["status"], facts["auto"], facts["device"]) == ("done", "fast", "cpu")
     assert list(facts["models"]) == ["fast", "projection", "bicubic"]
@@ -256,13 +195,13 @@ def test_models_said_to_people_and_programs(shipped, tmp_path, monkeypatch):
     assert lines[2].strip() == "+1.31 dB over the best of three"
     assert [line[:12] for line in lines if line.startswith("*")] == ["* fast      ", lines[-1][:12]]
     assert "here (cpu)" in lines[-1]
-    home = put(tmp_path / "mine.safetensors")
+    home = put_factor(tmp_path / "mine.safetensors")
     assert str(home) in call("models", home)
 
 
 def test_auto_on_a_gpu_is_listed_without_loading_onto_it(shipped):
-    put(shipped / "fast.safetensors")
-    put(shipped / "quality.safetensors")
+    put_factor(shipped / "fast.safetensors")
+    put_factor(shipped / "quality.safetensors")
     assert model_table(device="cuda").auto == "quality"
 
 
@@ -277,85 +216,6 @@ def test_auto_on_a_gpu_is_listed_without_loading_onto_it(shipped):
 )
 def test_one_line_of_figures(facts, line):
     assert figures_line(facts) == line
-
-
-def test_a_card_tells_the_facts_and_is_the_same_each_time(tmp_path):
-    home, out = put(tmp_path / "fast.safetensors"), tmp_path / "cards" / "fast.md"
-    write_card(home, FIGURES, out, pictures={"a jar": "jar 1.png"})
-    text = out.read_text(encoding="utf-8")
-    for line in (
-        "# `fast`",
-        "A stand-in that multiplies.",
-        "| parameters | 4 |",
-        f"| file | `fast.safetensors`, {home.stat().st_size:,} bytes |",
-        f"| SHA-256 | `{stamp(home).sha256}` |",
-        "| trained by commit | `0123abc` |",
-        r"| oak \| bark | CC0 | https://a.example | patches |",
-        "| rate | 0.00025 |",
-        "| crop | 64, 64 |",
-        "| width | 4 |",
-        "### PSNR-Y, validation",
-        "|  | bicubic | stand-in | photos |",
-        "| bowl | 34.99 | 40.5 | - |",
-        "| head | 42.22 | - | 16 |",
-        "![a jar](<jar 1.png>)",
-        "- Only tested on jars.",
-    ):
-        assert line in text.splitlines(), line
-    write_card(home, FIGURES, out, pictures={"a jar": "jar 1.png"})
-    assert out.read_text(encoding="utf-8") == text
-
-
-def test_a_card_without_figures_says_so(tmp_path):
-    home = put(tmp_path / "fast.safetensors")
-    write_card(home, {}, tmp_path / "fast.md")
-    text = (tmp_path / "fast.md").read_text(encoding="utf-8")
-    assert "None were measured." in text
-    assert "## Pictures" not in text
-
-
-@pytest.mark.parametrize("name", ["about", "data", "recipe", "commit", "limits"])
-@pytest.mark.parametrize("value", [None, "", 3, {}])
-def test_a_card_is_not_written_where_a_fact_lacks(tmp_path, name, value):
-    home = put(tmp_path / "fast.safetensors", facts={**FACTS, name: value})
-    with pytest.raises(SettingsError, match=f"'{name}' missing, empty or no"):
-        write_card(home, FIGURES, tmp_path / "fast.md")
-    assert not (tmp_path / "fast.md").exists()
-
-
-def test_a_card_names_the_licence_of_all_data(tmp_path):
-    home = put(tmp_path / "fast.safetensors")
-    add_facts(home, {"data": [*FACTS["data"], {"name": "x", "source": "y", "use": "z"}]})
-    with pytest.raises(SettingsError, match="an item of 'data' without 'licence'"):
-        write_card(home, FIGURES, tmp_path / "fast.md")
-    add_facts(home, {"data": ["oak"]})
-    with pytest.raises(SettingsError, match="without 'name'"):
-        write_card(home, FIGURES, tmp_path / "fast.md")
-
-
-def test_a_card_of_what_cannot_be_built_is_not_written(tmp_path):
-    home = put(tmp_path / "fast.safetensors")
-    write_checkpoint(home, replace(read_checkpoint(home), weights={}))
-    with pytest.raises(SettingsError, match="no weight 'factor'"):
-        write_card(home, FIGURES, tmp_path / "fast.md")
-
-
-def test_a_card_in_a_place_that_cannot_be_written(tmp_path):
-    home = put(tmp_path / "fast.safetensors")
-    with pytest.raises(OutputError):
-        write_card(home, FIGURES, home / "card.md")
-
-
-def test_facts_are_added_and_the_rest_stays(tmp_path):
-    home = put(tmp_path / "fast.safetensors", 0.3)
-    before = read_checkpoint(home)
-    add_facts(home, {"headline": "new", "extra": [1]})
-    after = read_checkpoint(home)
-    assert after.facts == {**FACTS, "headline": "new", "extra": [1]}
-    assert torch.equal(after.weights["factor"], before.weights["factor"])
-    assert after.config == before.config
-    with pytest.raises(SettingsError, match="'facts'"):
-        add_facts(home, {"bad": {1, 2}})
 
 
 def test_what_is_shipped_is_whole_small_and_described(tmp_path):
