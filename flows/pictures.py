@@ -9,6 +9,7 @@ from jaxtyping import Float32, UInt8, UInt16
 from torch import Tensor
 
 from texsr.flows.new_atlas import size_at
+from texsr.flows.photo_sights import find_photos_ahead
 from texsr.flows.progress import Progress, silent
 from texsr.flows.single_plane import answer_without_references
 from texsr.pipeline.color import to_float, to_integer
@@ -104,13 +105,17 @@ class _Work:
         single = answer_without_references(
             upscaler, shape, self.low, scale, self.device, progress=self.progress
         )
+        sights = find_photos_ahead(
+            upscaler, self.references, shape, self.low, scale, self.device, self.progress
+        )
         tiles = list(plan_tiles(*shape, size_tx=size_tx, overlap_tx=upscaler.overlap_tx))
         for number, tile in enumerate(tiles):
             self.progress("superresolve", number, len(tiles))
             low, texels = self.low(tile.padded), self.plane.texels(tile.padded)
             known = None if single is None else single.over(tile.padded)
+            references = self.references if sights is None else sights.over(tile.padded)
             answer, _, _ = superresolve(
-                low, self.references, upscaler, scale, self.device, texels, known
+                low, references, upscaler, scale, self.device, texels, known
             )
             core = self.plane.over(tile.core)
             inner = core.relative_to(self.plane.over(tile.padded))

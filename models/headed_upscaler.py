@@ -9,6 +9,7 @@ from torch import Tensor
 
 from texsr.models.grids import brought_to, points_on, unseen_by_low, whole_grid
 from texsr.models.implicit_head import REACH_TX, ImplicitHead
+from texsr.models.matched import Sight
 from texsr.models.protocol import CroppedReferences, TexelGrid, Upscaled, WarpedReferences
 from texsr.models.texsr_upscaler import TexsrUpscaler
 
@@ -57,6 +58,12 @@ class HeadedUpscaler:
     ) -> Float32[Tensor, "b n H W"]:
         """Super-resolve by the network's single-image branch."""
         return self.under.single_answer(low, scale)
+
+    def sights(
+        self, low: Float32[Tensor, "1 3 h w"], references: CroppedReferences, scale: int
+    ) -> list[Sight]:
+        """As of the network's upscaler."""
+        return self.under.sights(low, references, scale)
 
     def __call__(
         self,

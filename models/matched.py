@@ -1,25 +1,30 @@
 """References that no geometry aligns, brought to a tile by matching what they show.
 
-Every patch of a low tile takes the most similar patch of each photo, reduced to the tile's size,
-and the photo's own texels come from there. So a photo becomes what a warped one is, weighed by how
-similar it is, and whatever takes warped references takes it. The weight is the eighth power of the
-similarity: what is alike by chance counts next to nothing.
+Every patch of a low tile takes the most similar patch of each photo, reduced to the tile's size.
+Where these matches lie on a smooth flow (`texsr.models.flow`), as they do where both show the same
+surface, the photo is carried along it and becomes what a warped one is. Elsewhere the photo's own
+texels come patch by patch, weighed by how similar they are: the eighth power of the similarity, so
+that what is alike by chance counts next to nothing. Whatever takes warped references takes them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from texsr.models.affine_maps import POWER
+from texsr.models.alignment import spread
+from texsr.models.flow import carried, flow_of, in_parts_of_a_site, px_along, sureness
 from texsr.models.looking import LEAST_SITES, Window
-from texsr.models.matching import match
+from texsr.models.matching import REACH, match
+from texsr.models.protocol import PhotoSight
 from texsr.models.resample import reduce
 from texsr.models.transfer import Carried
 
-POWER = 8.0  # of the similarity
+SURE_ENOUGH = 0.3  # of a flow, for a texel to be carried along it
 Features = Callable[[Float32[Tensor, "1 3 h w"]], Float32[Tensor, "1 c h w"]]
 
 
@@ -28,7 +33,7 @@ class Matched(NamedTuple):
 
     color: Float32[Tensor, "b k 3 H W"]
     weight: Float32[Tensor, "b k H W"]
-    prior: Float32[Tensor, "b k 2 h w"]  # as if seen from straight ahead, a px to a texel
+    prior: Float32[Tensor, "b k 2 h w"]  # as if seen from straight ahead
     trust: Float32[Tensor, "b k"]
 
 
@@ -41,6 +46,21 @@ class Known(NamedTuple):
     """Of the photos, reduced; less their mean."""
     middle: Float32[Tensor, "c 1 1"]
     """What was taken off: the mean over all photos, the same for every tile."""
+
+
+class Sight(NamedTuple):
+    """Where a photo shows a tile; a `PhotoSight`."""
+
+    patch: Int64[Tensor, "p q"]
+    similarity: Float32[Tensor, "p q"]
+    flow: Float32[Tensor, "2 h w"]
+
+
+class _Brought(NamedTuple):
+    """A photo at the high texels of a tile, not clipped."""
+
+    color: Float32[Tensor, "3 H W"]
+    weight: Float32[Tensor, "H W"]
 
 
 def know(photos: Sequence[Float32[Tensor, "3 _ _"]], features: Features, scale: int) -> Known:
@@ -57,35 +77,80 @@ def know(photos: Sequence[Float32[Tensor, "3 _ _"]], features: Features, scale: 
     return Known([one[0] for one in whole], [one - middle for one in found], middle)
 
 
-def match_photos(
+def sights_of(
     low: Float32[Tensor, "1 3 h w"], known: Known, features: Features, scale: int
+) -> list[Sight]:
+    """Find where photos show a tile, or a whole picture.
+
+    Args:
+        low: sRGB-encoded, [0, 1]. One that is less than 3 texels high or wide is taken for one that
+            is, its last ones repeated.
+        known: the photos.
+        features: those that the photos were looked at by.
+        scale: texels of the answer to one of `low`.
+    """
+    low = _at_least(low, LEAST_SITES)
+    asked = features(low)[0] - known.middle
+    sights: list[Sight] = []
+    for photo, shown in zip(known.photos, known.features, strict=True):
+        found = match(asked, shown)
+        flow = in_parts_of_a_site(low, photo, flow_of(asked, shown, found), scale)
+        sights.append(Sight(found.patch[0], found.similarity[0], flow))
+    return sights
+
+
+def brought(
+    low: Float32[Tensor, "1 3 h w"],
+    photos: Sequence[Float32[Tensor, "3 _ _"]],
+    sights: Sequence[PhotoSight],
+    scale: int,
 ) -> Matched:
     """Bring photos to a tile.
 
     Args:
         low: sRGB-encoded, [0, 1], of any size.
-        known: the photos.
-        features: those that the photos were looked at by.
+        photos: of whole low texels, as `know` makes them.
+        sights: where each shows the tile.
         scale: texels of the answer to one of `low`.
     """
     height, width = low.shape[2:]
-    asked = features(_at_least(low, LEAST_SITES))[0] - known.middle
-    colors: list[Tensor] = []
-    weights: list[Tensor] = []
-    for photo, shown in zip(known.photos, known.features, strict=True):
-        found = match(asked, shown)
-        carried = Carried(asked.shape[1], asked.shape[2], [3 * scale**2], asked)
-        carried.fetch(found.patch[0], _Laid(functional.pixel_unshuffle(photo, scale)))
-        similarity = functional.pad(found.similarity[None], (1, 1, 1, 1), mode="replicate")[0, 0]
-        weight = similarity.clamp(0.0, 1.0) ** POWER
-        colors.append(functional.pixel_shuffle(carried.levels()[0], scale))
-        weights.append(weight.repeat_interleave(scale, 0).repeat_interleave(scale, 1))
+    tile = _at_least(low, LEAST_SITES)
+    found: list[_Brought] = []
+    for photo, sight in zip(photos, sights, strict=True):
+        color, inside = carried(photo, sight.flow, scale)
+        sure = spread(sureness(tile, photo, sight.flow, scale)[None, None], scale)[0, 0]
+        found.append(_either(_Brought(color, sure * inside), _by_patches(photo, sight, scale)))
+    px = torch.stack([px_along(sight.flow)[:height, :width] for sight in sights])
+    colors, weights = (torch.stack(parts)[None] for parts in zip(*found, strict=True))
     high = slice(0, height * scale), slice(0, width * scale)
     return Matched(
-        torch.stack(colors)[None, :, :, *high].clamp(0.0, 1.0),
-        torch.stack(weights)[None, :, *high],
-        low.new_ones(1, len(known.photos), 2, height, width),
-        low.new_ones(1, len(known.photos)),
+        colors[:, :, :, *high].clamp(0.0, 1.0),
+        weights[:, :, *high],
+        torch.stack([torch.ones_like(px), px], 1)[None],
+        low.new_ones(1, len(photos)),
+    )
+
+
+def _by_patches(photo: Float32[Tensor, "3 _ _"], sight: PhotoSight, scale: int) -> _Brought:
+    """Bring a photo patch by patch; where patches overlap, to the mean."""
+    rows, columns = (side + REACH for side in sight.patch.shape)
+    fetched = Carried(rows, columns, [3 * scale**2], photo)
+    fetched.fetch(sight.patch, _Laid(functional.pixel_unshuffle(photo, scale)))
+    alike = sight.similarity[None, None]
+    similarity = functional.pad(alike, (1, 1, 1, 1), mode="replicate")[0, 0]
+    weight = similarity.clamp(0.0, 1.0) ** POWER
+    return _Brought(
+        functional.pixel_shuffle(fetched.levels()[0], scale),
+        weight.repeat_interleave(scale, 0).repeat_interleave(scale, 1),
+    )
+
+
+def _either(one: _Brought, other: _Brought) -> _Brought:
+    """Take the first where it is sure enough, else the other: their mean would be of neither."""
+    sure = one.weight > SURE_ENOUGH
+    return _Brought(
+        torch.where(sure, one.color, other.color),
+        torch.where(sure, one.weight, other.weight),
     )
 
 

@@ -7,7 +7,7 @@ structure.
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float32, Float64, Num
+from jaxtyping import Float32, Float64, Int64, Num
 from torch import Tensor
 
 
@@ -69,6 +69,38 @@ class CroppedReferences(Protocol):
     @property
     def photos(self) -> list[Float32[Tensor, "3 _ _"]]:
         """SRGB-encoded, [0, 1], of any sizes."""
+        ...
+
+
+@runtime_checkable
+class PhotoSight(Protocol):
+    """Where one photo shows a tile."""
+
+    @property
+    def patch(self) -> Int64[Tensor, "p q"]:
+        """For each patch of 3 x 3 low texels of the tile, by its upper left one, the most similar
+        of the photo reduced alike: by the number of its upper left one, row by row."""
+        ...
+
+    @property
+    def similarity(self) -> Float32[Tensor, "p q"]:
+        """Cosine of the two patches, [-1, 1]."""
+        ...
+
+    @property
+    def flow(self) -> Float32[Tensor, "2 h w"]:
+        """From each low texel to where the photo shows it, if it does: x and y, in low texels,
+        both counted from the upper left corners of tile and photo."""
+        ...
+
+
+@runtime_checkable
+class SightedReferences(CroppedReferences, Protocol):
+    """Photos of which it may be known already where they show a tile."""
+
+    @property
+    def sights(self) -> Sequence[PhotoSight]:
+        """Of a single tile, one a photo; empty: that is not known."""
         ...
 
 

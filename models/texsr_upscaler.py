@@ -14,13 +14,14 @@ from texsr.models.beyond import BEYOND, coarser, finer
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of, evened_out
-from texsr.models.matched import Known, Matched, know, match_photos
+from texsr.models.matched import Features, Known, Matched, Sight, brought, know, sights_of
 from texsr.models.precision import has_units_for_bf16
 from texsr.models.projection import Projection
 from texsr.models.protocol import (
     CroppedReferences,
     LocatedReferences,
     PhotoPart,
+    SightedReferences,
     Upscaled,
     WarpedReferences,
 )
@@ -173,7 +174,7 @@ class TexsrUpscaler:
         Arguments as of a call.
         """
         if isinstance(references, CroppedReferences):
-            references = self._matched(low, references.photos, scale)
+            references = self._matched(low, references, scale)
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
         aligned = with_concord(register(aligned, scale), scale)
@@ -187,20 +188,42 @@ class TexsrUpscaler:
             high = reprojected(high, error, aligned, kept.parts, scale)
         return Upscaled(high, confidence_of(error), outcome.backed.clamp(0.0, 1.0)), found.features
 
-    def _matched(self, low: Tensor, photos: list[Tensor], scale: int) -> Matched | None:
-        native = self._native_of(scale)
+    @torch.inference_mode()
+    def sights(
+        self, low: Float32[Tensor, "1 3 h w"], references: CroppedReferences, scale: int
+    ) -> list[Sight]:
+        """Find where photos show a tile or a larger piece of what tiles are cut from.
 
-        def features(image: Tensor) -> Tensor:
-            return self.network.halfway(image, enlarge_faithfully(image, native))
+        Args:
+            low: sRGB-encoded, [0, 1].
+            references: the photos.
+            scale: at which tiles will be asked for.
+        """
+        known = self._know(references.photos, scale)
+        return sights_of(low, known, self._features(scale), scale)
 
-        if not photos:
+    def _matched(self, low: Tensor, references: CroppedReferences, scale: int) -> Matched | None:
+        if not references.photos:
             return None
+        known = self._know(references.photos, scale)
+        ahead = references.sights if isinstance(references, SightedReferences) else ()
+        tiles = [
+            brought(one, known.photos, ahead or self.sights(one, references, scale), scale)
+            for one in low.split(1)
+        ]
+        return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
+
+    def _know(self, photos: list[Tensor], scale: int) -> Known:
+        """Look at photos, unless they are those that were looked at last."""
         remembered = self._known
         if remembered is None or not _are_these(remembered, photos, scale):
-            remembered = (list(photos), scale, know(photos, features, scale))
+            remembered = (list(photos), scale, know(photos, self._features(scale), scale))
             self._known = remembered  # tiles in flight may overwrite each other's
-        tiles = [match_photos(one[None], remembered[2], features, scale) for one in low]
-        return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
+        return remembered[2]
+
+    def _features(self, scale: int) -> Features:
+        native = self._native_of(scale)
+        return lambda image: self.network.halfway(image, enlarge_faithfully(image, native))
 
     def _kept(self, references: WarpedReferences) -> _Plain:
         """Leave out references that repeat an earlier one: they say nothing new."""

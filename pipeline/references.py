@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32, Num
+from jaxtyping import Float32, Int64, Num
 from torch import Tensor
 
 
@@ -54,14 +54,33 @@ class Warped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sight:
+    """Where a photo shows a tile, as an upscaler that found it tells."""
+
+    patch: Int64[Tensor, "p q"]  # of the photo, for each patch of 3 x 3 low texels of the tile
+    similarity: Float32[Tensor, "p q"]  # of the two, [-1, 1]
+    flow: Float32[Tensor, "2 h w"]  # from a low texel to its place on the photo; x, y, low texels
+
+    def to(self, device: str) -> "Sight":
+        """The same on another device."""
+        parts = self.patch, self.similarity, self.flow
+        patch, similarity, flow = (part.to(device) for part in parts)
+        return Sight(patch=patch, similarity=similarity, flow=flow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cropped:
     """The references of a tile as cut from their photos, for matching without geometry."""
 
     photos: list[Float32[Tensor, "3 _ _"]]
+    sights: tuple[Sight, ...] = ()  # of a single tile, one a photo; (): not known
 
     def to(self, device: str) -> "Cropped":
         """The same on another device."""
-        return Cropped(photos=[photo.to(device) for photo in self.photos])
+        return Cropped(
+            photos=[photo.to(device) for photo in self.photos],
+            sights=tuple(sight.to(device) for sight in self.sights),
+        )
 
 
 def stack(references: list[Reference], trust: list[float]) -> Warped | None:

@@ -3,7 +3,7 @@
 The protocol is declared here, by its consumer; whatever satisfies it by structure can be used.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -144,6 +144,15 @@ class SeesWhole(Protocol):
         single: Float32[Tensor, "b n P Q"] | None = None,
     ) -> UpscaledTile:
         """Super-resolve tiles, with their parts of that answer; None: it is made for them alone."""
+        ...
+
+
+@runtime_checkable
+class FindsPhotos(Protocol):
+    """An upscaler that can find where photos show something before its tiles, in larger pieces."""
+
+    def sights(self, low: Float32[Tensor, "1 3 h w"], references: Any, scale: int) -> Sequence[Any]:
+        """Find where the photos of a `Cropped` show low texels; for each the parts of a `Sight`."""
         ...
 
 

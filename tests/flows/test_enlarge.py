@@ -61,9 +61,12 @@ def test_a_photo_of_the_same_thing_is_worth_decibels(low, truth):
     assert 10 * np.log10(apart(helped.out, truth) / with_photo) > 2.0
 
 
-def test_tiles_show_nowhere(truth):
+@pytest.mark.parametrize("related", [True, False])
+def test_tiles_show_nowhere(truth, related):
     upscaler = load_upscaler("fast", shipped=shipped_folder())
-    low, photos = stored(5, 70, 90), [to_float(truth)]
+    large = stored(3 if related else 5, 280, 360)
+    low = np.asarray(Image.fromarray(large).resize((90, 70), Image.Resampling.BICUBIC))
+    photos = [to_float(large[12:, 20:])] if related else [to_float(truth)]
     whole, tiled = (
         enlarge_picture(low, upscaler, 4, "cpu", photos=photos, tile_tx=side).astype(int)
         for side in (128, 32)
