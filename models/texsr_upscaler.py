@@ -62,7 +62,7 @@ class TexsrUpscaler:
     matches_photos = True  # it finds by itself where a photo shows what
     overlap_tx = 16
     single_overlap_tx = 48  # what is outside changes no answer of the single-image branch by more
-    # than 0.1 of 255
+    # than 0.15 of 255
 
     def __init__(
         self, network: Texsr, name: str = "texsr", options: FusionOptions | None = None

@@ -70,11 +70,11 @@ def test_in_half_precision_it_is_the_same_but_for_noise_far_below_that_of_photos
     assert float((features - seen).square().mean()) < 4e-4 * float(seen.square().mean())
     off = (told - exact)[:, :3]
     assert float(off.square().mean().sqrt()) < 0.6 / 255
-    assert float(off.mean().abs()) < 0.02 / 255
+    assert float(off.mean().abs()) < 0.05 / 255  # and tiles are made true to the low ones
 
 
 def within() -> dict[str, float]:
-    return {"atol": 0.1 / 255 + HALF, "rtol": 0.0}
+    return {"atol": 0.15 / 255 + HALF, "rtol": 0.0}
 
 
 def test_where_nothing_is_wanted_nothing_is_asked(upscaler, low, monkeypatch, tmp_path):
