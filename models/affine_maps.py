@@ -22,7 +22,7 @@ BESIDE = 3  # sites; so far off are those with whom a match may agree
 AGREEING = 1.5  # sites by which offsets of those that agree differ: surfaces are seen at a slant
 LEAST_COHERENCE = 0.15  # share of neighbours that agree by chance
 WINDOW, STIFFNESS = 4.0, 8.0  # sites, and their square: of a local fit, and against its slopes
-CENTRED = 1e-6  # weight that counts as none
+NO_WEIGHT = 1e-6  # weight that counts as none
 MOST_MAPS, MOST_SEEDS, SEEDS_APART = 3, 24, 5
 LEAST_PEAK = 1e-4  # mean weight around a seed
 TOLERANCES = (6.0, 4.0, 2.5, 1.5, 1.0, 1.0)  # sites, round by round
@@ -95,7 +95,7 @@ def coherent(evidence: Evidence, agreeing: float = AGREEING) -> Float32[Tensor, 
                 off = (offsets[(slice(None), *there)] - evidence.offset).abs().amax(0)
                 agreed += weights[there] * (off <= agreeing)
                 total += weights[there]
-    share = agreed / total.clamp_min(CENTRED)
+    share = agreed / total.clamp_min(NO_WEIGHT)
     return evidence.weight * (share - LEAST_COHERENCE).clamp_min(0.0) ** 2
 
 
@@ -113,7 +113,7 @@ def fit_locally(
     told = torch.cat([offset, offset * x, offset * y])
     moments = blur((weight * torch.cat([products, told]))[:, None], sigma)[:, 0]
     mass = moments[0]
-    mean = moments[1:] / mass.clamp_min(CENTRED)
+    mean = moments[1:] / mass.clamp_min(NO_WEIGHT)
     at_x, at_y, at = mean[0], mean[1], mean[5:7]
     xx = (mean[2] - at_x * at_x).clamp_min(0.0) + STIFFNESS
     yy = (mean[3] - at_y * at_y).clamp_min(0.0) + STIFFNESS
@@ -177,7 +177,7 @@ def _fitted(
     weights: Float64[Tensor, " n"],
 ) -> Float64[Tensor, "k 2 3"]:
     """Fit each map to all matches, those far off it counting little."""
-    stiff = torch.diag(places.new_tensor([GLOBAL_STIFFNESS, GLOBAL_STIFFNESS, CENTRED]))
+    stiff = torch.diag(places.new_tensor([GLOBAL_STIFFNESS, GLOBAL_STIFFNESS, NO_WEIGHT]))
     pairs = (places[:, None] * places[None]).flatten(0, 1)  # 9 n
     told = (offsets[:, None] * places[None]).flatten(0, 1)  # 6 n
     for tolerance in TOLERANCES:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.affine_maps import (
-    CENTRED,
+    NO_WEIGHT,
     affine_maps,
     coherent,
     evidence_of,
@@ -75,7 +75,7 @@ def in_parts_of_a_site(
     """
     tile = _band(luma_of(low))
     for _ in range(FINE_ROUNDS):
-        seen, there = _seen(photo, flow, scale)
+        seen, there = _as_shown(*carried(photo, flow, scale), scale)
         same, own = (blur(one * seen * there, FINE_WINDOW) for one in (tile, seen))
         seen = seen * ((same + EMPTY) / (own + EMPTY)).clamp(*LIGHTER)
         around = functional.pad(seen, (1, 1, 1, 1), mode="replicate")
@@ -90,18 +90,22 @@ def in_parts_of_a_site(
 
 def sureness(
     low: Float32[Tensor, "1 3 h w"],
-    photo: Float32[Tensor, "3 _ _"],
-    flow: Float32[Tensor, "2 h w"],
+    color: Float32[Tensor, "3 H W"],
+    inside: Float32[Tensor, "H W"],
     scale: int,
 ) -> Float32[Tensor, "h w"]:
-    """Tell where what a flow leads to shows what the tile shows, [0, 1].
+    """Tell where what was carried shows what the tile shows, [0, 1].
 
-    By the correlation of both, around a site, in the finest band that the tile holds. Arguments as
-    of `in_parts_of_a_site`.
+    By the correlation of both, around a site, in the finest band that the tile holds.
+
+    Args:
+        low: the tile, sRGB-encoded.
+        color: what `carried` gave for it, like the next.
+        inside: see there.
+        scale: of the two.
     """
-    tile = _band(luma_of(low))
-    seen, there = _seen(photo, flow, scale)
-    tile = tile * there
+    seen, there = _as_shown(color, inside, scale)
+    tile = _band(luma_of(low)) * there
     own, other, same = (
         blur(product, SURE_WINDOW)[0, 0] for product in (tile * tile, seen * seen, tile * seen)
     )
@@ -119,11 +123,10 @@ def px_along(flow: Float32[Tensor, "2 h w"]) -> Float32[Tensor, "h w"]:
     return area.clamp(LEAST_PX**2, MOST_PX**2).sqrt()
 
 
-def _seen(
-    photo: Float32[Tensor, "3 _ _"], flow: Float32[Tensor, "2 h w"], scale: int
+def _as_shown(
+    color: Float32[Tensor, "3 H W"], inside: Float32[Tensor, "H W"], scale: int
 ) -> tuple[Float32[Tensor, "1 1 h w"], Float32[Tensor, "1 1 h w"]]:
-    """Give what a flow leads to as the tile would show it, and how much of it the photo holds."""
-    color, inside = carried(photo, flow, scale)
+    """Give what was carried as the tile would show it, and how much of it the photo holds."""
     there = functional.avg_pool2d(inside[None, None], scale)
     return _band(reduce(luma_of(color[None]), scale)) * there, there
 
@@ -174,7 +177,7 @@ def _alike(asked: Tensor, shown: Tensor, flow: Tensor) -> Float32[Tensor, "h w"]
     there = _looked_up(shown, x, y, "bilinear")
     products = torch.stack([asked * there, asked * asked, there * there]).sum(1, keepdim=True)
     pooled = functional.avg_pool2d(products, SIDE, 1, 1, count_include_pad=False)[:, 0]
-    cosine = pooled[0] / (pooled[1] * pooled[2]).sqrt().clamp_min(CENTRED)
+    cosine = pooled[0] / (pooled[1] * pooled[2]).sqrt().clamp_min(NO_WEIGHT)
     tall, wide = shown.shape[1:]
     return cosine * ((x >= -0.5) & (x <= wide - 0.5) & (y >= -0.5) & (y <= tall - 0.5))
 

@@ -7,6 +7,7 @@ texels come patch by patch, weighed by how similar they are: the eighth power of
 that what is alike by chance counts next to nothing. Whatever takes warped references takes them.
 """
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, final
 
@@ -20,7 +21,7 @@ from texsr.models.alignment import spread
 from texsr.models.flow import carried, flow_of, in_parts_of_a_site, px_along, sureness
 from texsr.models.looking import LEAST_SITES, Window
 from texsr.models.matching import REACH, match
-from texsr.models.protocol import PhotoSight
+from texsr.models.protocol import CroppedReferences, PhotoSight, SightedReferences
 from texsr.models.resample import reduce
 from texsr.models.transfer import Carried
 
@@ -118,7 +119,7 @@ def brought(
     found: list[_Brought] = []
     for photo, sight in zip(photos, sights, strict=True):
         color, inside = carried(photo, sight.flow, scale)
-        sure = spread(sureness(tile, photo, sight.flow, scale)[None, None], scale)[0, 0]
+        sure = spread(sureness(tile, color, inside, scale)[None, None], scale)[0, 0]
         found.append(_either(_Brought(color, sure * inside), _by_patches(photo, sight, scale)))
     px = torch.stack([px_along(sight.flow)[:height, :width] for sight in sights])
     colors, weights = (torch.stack(parts)[None] for parts in zip(*found, strict=True))
@@ -129,6 +130,57 @@ def brought(
         torch.stack([torch.ones_like(px), px], 1)[None],
         low.new_ones(1, len(photos)),
     )
+
+
+@final
+class PhotoMatcher:
+    """Matches one tile after another with photos; those of the last tile it knows still."""
+
+    def __init__(self) -> None:
+        self._last: tuple[list[Tensor], int, Known] | None = None
+
+    def sights(
+        self,
+        low: Float32[Tensor, "1 3 h w"],
+        photos: list[Float32[Tensor, "3 _ _"]],
+        features: Features,
+        scale: int,
+    ) -> list[Sight]:
+        """Find where photos show a tile, or a whole picture; arguments as of `sights_of`."""
+        return sights_of(low, self._known(photos, features, scale), features, scale)
+
+    def matched(
+        self,
+        low: Float32[Tensor, "b 3 h w"],
+        references: CroppedReferences,
+        features: Features,
+        scale: int,
+    ) -> Matched | None:
+        """Bring photos to tiles; where they show a single one may be known already.
+
+        Returns:
+            None: there are no photos.
+        """
+        if not references.photos:
+            return None
+        known = self._known(references.photos, features, scale)
+        ahead = references.sights if isinstance(references, SightedReferences) else ()
+        tiles = [
+            brought(one, known.photos, ahead or sights_of(one, known, features, scale), scale)
+            for one in low.split(1)
+        ]
+        return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
+
+    def _known(self, photos: list[Tensor], features: Features, scale: int) -> Known:
+        last = self._last
+        if last is None or last[1] != scale or not _are_these(last[0], photos):
+            last = list(photos), scale, know(photos, features, scale)
+            self._last = last  # tiles in flight may overwrite each other's
+        return last[2]
+
+
+def _are_these(some: Sequence[Tensor], photos: Sequence[Tensor]) -> bool:
+    return len(some) == len(photos) and all(map(operator.is_, some, photos))
 
 
 def _by_patches(photo: Float32[Tensor, "3 _ _"], sight: PhotoSight, scale: int) -> _Brought:

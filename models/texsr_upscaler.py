@@ -14,14 +14,13 @@ from texsr.models.beyond import BEYOND, coarser, finer
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of, evened_out
-from texsr.models.matched import Features, Known, Matched, Sight, brought, know, sights_of
+from texsr.models.matched import Features, PhotoMatcher, Sight
 from texsr.models.precision import has_units_for_bf16
 from texsr.models.projection import Projection
 from texsr.models.protocol import (
     CroppedReferences,
     LocatedReferences,
     PhotoPart,
-    SightedReferences,
     Upscaled,
     WarpedReferences,
 )
@@ -74,7 +73,7 @@ class TexsrUpscaler:
         native = network.config.scales
         self.scales = (*native, BEYOND * max(native))
         self.max_references: int | None = network.config.max_references
-        self._known: tuple[list[Tensor], int, Known] | None = None  # the photos matched last
+        self._matcher = PhotoMatcher()
 
     def ablated(self, what: str) -> "TexsrUpscaler":
         """Give the same without one of its parts.
@@ -174,7 +173,7 @@ class TexsrUpscaler:
         Arguments as of a call.
         """
         if isinstance(references, CroppedReferences):
-            references = self._matched(low, references, scale)
+            references = self._matcher.matched(low, references, self._features(scale), scale)
         kept = None if references is None else self._kept(references)
         aligned = align(low, kept, scale, crispness=self.options.crispness)
         aligned = with_concord(register(aligned, scale), scale)
@@ -199,27 +198,7 @@ class TexsrUpscaler:
             references: the photos.
             scale: at which tiles will be asked for.
         """
-        known = self._know(references.photos, scale)
-        return sights_of(low, known, self._features(scale), scale)
-
-    def _matched(self, low: Tensor, references: CroppedReferences, scale: int) -> Matched | None:
-        if not references.photos:
-            return None
-        known = self._know(references.photos, scale)
-        ahead = references.sights if isinstance(references, SightedReferences) else ()
-        tiles = [
-            brought(one, known.photos, ahead or self.sights(one, references, scale), scale)
-            for one in low.split(1)
-        ]
-        return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
-
-    def _know(self, photos: list[Tensor], scale: int) -> Known:
-        """Look at photos, unless they are those that were looked at last."""
-        remembered = self._known
-        if remembered is None or not _are_these(remembered, photos, scale):
-            remembered = (list(photos), scale, know(photos, self._features(scale), scale))
-            self._known = remembered  # tiles in flight may overwrite each other's
-        return remembered[2]
+        return self._matcher.sights(low, references.photos, self._features(scale), scale)
 
     def _features(self, scale: int) -> Features:
         native = self._native_of(scale)
@@ -278,15 +257,6 @@ def answered_beyond(
 
 def _carried(coarse: Answered, aligned: Aligned) -> Answered:
     return coarse._replace(outcome=finer(coarse.outcome, aligned, BEYOND))
-
-
-def _are_these(
-    remembered: tuple[list[Tensor], int, Known], photos: list[Tensor], scale: int
-) -> bool:
-    """Whether these photos are those that were looked at last."""
-    if (len(remembered[0]), remembered[1]) != (len(photos), scale):
-        return False
-    return all(one is other for one, other in zip(remembered[0], photos, strict=True))
 
 
 def distinct(references: WarpedReferences) -> list[int]:

@@ -47,14 +47,14 @@ def test_a_known_flow_is_found(one: list[list[float]]):
     assert float((found - true)[INNER].abs().max()) < 1.0
     finer = in_parts_of_a_site(low, shown, found, SCALE)
     assert float((finer - true)[INNER].abs().mean()) < 0.05  # a fifth of a texel of the answer
-    assert float(sureness(low, shown, finer, SCALE)[INNER].min()) > 0.9
+    assert float(sureness(low, *carried(shown, finer, SCALE), SCALE)[INNER].min()) > 0.9
 
 
 def test_what_is_not_there_is_not_sure():
     shown = photo()
     low = torch.rand(1, 3, ROWS, COLUMNS, generator=torch.Generator().manual_seed(9))
     found = in_parts_of_a_site(low, shown, found_flow(low, shown), SCALE)
-    assert float(sureness(low, shown, found, SCALE).mean()) < 0.2
+    assert float(sureness(low, *carried(shown, found, SCALE), SCALE).mean()) < 0.2
 
 
 def test_a_light_of_its_own_changes_nothing():
