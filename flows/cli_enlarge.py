@@ -10,6 +10,7 @@ from texsr.flows.console import ProgressBars, answering
 
 if TYPE_CHECKING:
     from texsr.flows.enlarge import EnlargeOutcome
+    from texsr.flows.photo_stances import PhotoStance
 
 
 def enlarge(
@@ -34,14 +35,20 @@ def enlarge(
             "--tile-size", metavar="PX", help="Side of a tile of PICTURE, up to a multiple of 8."
         ),
     ] = 128,
+    as_given: Annotated[
+        bool,
+        typer.Option(
+            "--as-given", help="Do not look how photos lie beside PICTURE: they lie as it does."
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     json: options.Json = False,
 ) -> None:
     """Make a texture map or a picture larger, with photos that no cameras go with, or alone.
 
-    Photos should show the same thing as PICTURE will, about as large as in the result and as it
-    lies in PICTURE: what is turned by more than a few degrees, or twice as large, is not found.
-    For a mesh with photos and cameras use `texsr run`, which knows where each photo looks.
+    Photos show the same thing as PICTURE, or parts of it, turned, mirrored or of another scale as
+    it may be: how they lie is found, where there is print or pattern to go by. For a mesh with
+    photos and cameras use `texsr run`, which knows where each photo looks.
 
     Examples:
 
@@ -50,6 +57,8 @@ def enlarge(
         texsr enlarge albedo.png --reference front.jpg --reference back.jpg --out albedo_large.png
 
         texsr enlarge scan.jpg --reference photos --model amrsr --json
+
+        texsr enlarge page.png --reference same_page.jpg --as-given
 
         texsr enlarge albedo.png --scale 2.5 --model fast --head runs/head/last.safetensors
     """
@@ -66,6 +75,7 @@ def enlarge(
             head=head,
             device=device,
             tile_tx=tile_size,
+            as_given=as_given,
             force=force,
         )
         with ProgressBars() as progress:
@@ -77,4 +87,17 @@ def _text(outcome: "EnlargeOutcome") -> str:
     width, height = outcome.size_px
     count = len(outcome.references)
     helped = {0: "alone", 1: "with 1 photo"}.get(count, f"with {count} photos")
-    return f"{outcome.out}: {width} x {height} by {outcome.model}, {helped}"
+    told = [f"{outcome.out}: {width} x {height} by {outcome.model}, {helped}"]
+    return "\n".join(told + [_told(outcome, stance) for stance in outcome.stances])
+
+
+def _told(outcome: "EnlargeOutcome", stance: "PhotoStance") -> str:
+    name = outcome.references[stance.photo].name
+    if not stance.explains:
+        return f"  {name}: not found in the picture; given as it is"
+    turned = f"turned by {stance.turned_deg:.0f} degrees"
+    mirrored = ", mirrored" if stance.mirrored else ""
+    return (
+        f"  {name}: {turned}{mirrored}, {stance.px_per_texel:.2g} px a texel, "
+        f"shows {stance.explains:.0%} of the detail looked at"
+    )

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float32
-
 from texsr.flows.handles import encode
 from texsr.flows.model_choice import choose_device
-from texsr.flows.pictures import TILE_TX, enlarge_picture
+from texsr.flows.photo_stances import PhotoStance, photo_of
+from texsr.flows.pictures import TILE_TX, enlarge_picture, references_for
 from texsr.flows.progress import Progress, silent
 from texsr.flows.settings import RunSettings
 from texsr.pipeline.atlas import ImageKind
-from texsr.pipeline.color import to_float
+from texsr.pipeline.capture import Photo
 from texsr.pipeline.errors import OutputError, SettingsError
 from texsr.pipeline.formats.images import image_header, read_image, write_image
 from texsr.pipeline.formats.photos import PHOTO_SUFFIXES, read_photo
@@ -39,7 +37,9 @@ class EnlargeJob:
 
     picture: Path
     references: tuple[Path, ...] = ()
-    """Photos, or folders of them, that show the same thing about as large as the result."""
+    """Photos, or folders of them, that show the same thing."""
+    as_given: bool = False
+    """How photos lie beside the picture is not looked for."""
     out: Path | None = None
     """None: beside the picture, as NAME_x4.png of NAME.png."""
     scale: float = 4.0
@@ -63,6 +63,8 @@ class EnlargeOutcome:
     size_px: tuple[int, int]
     """Width and height."""
     references: tuple[Path, ...]
+    stances: tuple[PhotoStance, ...]
+    """How the photos lay beside the picture; (): that was not looked for."""
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -88,13 +90,20 @@ def enlarge(job: EnlargeJob, progress: Progress = silent) -> EnlargeOutcome:
     low, kind = read_image(job.picture, where=job.picture)
     device = choose_device(settings.device)
     upscaler = build_upscaler(job.model, device, job.head)
-    photos = [_photo(path) for path in paths]
+    laid = references_for(
+        low,
+        [_photo(path) for path in paths],
+        upscaler,
+        job.scale,
+        as_given=job.as_given,
+        progress=progress,
+    )
     high = enlarge_picture(
         low,
         upscaler,
         job.scale,
         device,
-        photos=photos,
+        references=None if laid is None else laid.references,
         tile_tx=job.tile_tx,
         progress=progress,
     )
@@ -105,6 +114,7 @@ def enlarge(job: EnlargeJob, progress: Progress = silent) -> EnlargeOutcome:
         scale=job.scale,
         size_px=(high.shape[1], high.shape[0]),
         references=tuple(paths),
+        stances=() if laid is None else laid.stances,
         seconds=round(time.monotonic() - started, 2),
     )
 
@@ -145,6 +155,6 @@ def _settle_out(job: EnlargeJob) -> Path:
     return out
 
 
-def _photo(path: Path) -> Float32[np.ndarray, "_ _ 3"]:
-    color, _ = read_photo(path, where=str(path))
-    return to_float(color)
+def _photo(path: Path) -> Photo:
+    color, opaque = read_photo(path, where=str(path))
+    return photo_of(color, opaque)

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 
 from texsr.flows.atlas_job import AtlasJob
-from texsr.flows.pictures import enlarge_picture
+from texsr.flows.photo_stances import photo_of
+from texsr.flows.pictures import enlarge_picture, references_for
 from texsr.flows.progress import Progress
 from texsr.flows.scene import Scene
 from texsr.flows.settings import ReferenceForm, RunSettings
@@ -138,9 +139,11 @@ class Sharpening:
     def _picture(self, subject: Subject) -> Stored:
         """Enlarge as `texsr enlarge` does, with the first photos where it searches them."""
         count = len(subject.photos) if self.references is None else self.references
-        photos = [to_float(one) for one in subject.photos[:count]] if self.searches else []
+        photos = [photo_of(one) for one in subject.photos[:count]] if self.searches else []
         low, scale = subject.low[..., :3], subject.scale
-        return enlarge_picture(low, self.upscaler, scale, self.device, photos=photos)
+        laid = references_for(low, photos, self.upscaler, scale)
+        references = None if laid is None else laid.references
+        return enlarge_picture(low, self.upscaler, scale, self.device, references=references)
 
 
 def pillow_bicubic(

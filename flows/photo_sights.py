@@ -6,6 +6,7 @@ whatever the tiles are. From piece to piece one flow goes over into the other.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -64,7 +65,7 @@ class PhotoSights:
             )
             for index in range(len(flow))
         )
-        return Cropped(photos=self.photos.photos, sights=tuple(sights))
+        return replace(self.photos, sights=tuple(sights))
 
     def _patches(self, piece: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Which patches have their middle in a piece's core: of the picture, and of the piece."""

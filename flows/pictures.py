@@ -10,8 +10,10 @@ from torch import Tensor
 
 from texsr.flows.new_atlas import size_at
 from texsr.flows.photo_sights import find_photos_ahead
+from texsr.flows.photo_stances import LaidPhotos, as_they_are, lay_photos
 from texsr.flows.progress import Progress, silent
 from texsr.flows.single_plane import answer_without_references
+from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.high_plane import HighPlane
 from texsr.pipeline.reduction import resized
@@ -40,7 +42,7 @@ def enlarge_picture(
     scale: float,
     device: str,
     *,
-    photos: Sequence[Float32[np.ndarray, "_ _ 3"]] = (),
+    references: Cropped | None = None,
     tile_tx: int = TILE_TX,
     progress: Progress = silent,
 ) -> Stored:
@@ -48,23 +50,23 @@ def enlarge_picture(
 
     Args:
         low: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha; sRGB-encoded.
-        upscaler: with `matches_photos` where photos are given.
+        upscaler: with `matches_photos` where there are references.
         scale: of the result, from 1.5 to what the upscaler does.
         device: where it works.
-        photos: sRGB-encoded, [0, 1], of any sizes, that show what the picture shows.
+        references: photos that show what the picture shows, as `references_for` gives them.
         tile_tx: side of a tile in low texels, without what is around it; up to a multiple of 8.
         progress: told stage, done and total.
 
     Raises:
-        SettingsError: the upscaler does not go as far, or cannot take such photos.
+        SettingsError: the upscaler does not go as far.
     """
     made_scale = native_scale(upscaler, scale)
     size = low.shape[0], low.shape[1]
     made = made_scale if made_reduced(upscaler, scale) else scale
-    num_color = 3 if low.shape[2] in COLOURS else 1
+    num_color = _num_color(low)
     work = _Work(
-        planes=torch.from_numpy(to_float(low[..., :num_color])).permute(2, 0, 1).expand(3, -1, -1),
-        references=_references(photos, upscaler),
+        planes=_planes(low),
+        references=references,
         upscaler=upscaler,
         scale=made_scale,
         device=device,
@@ -81,6 +83,44 @@ def enlarge_picture(
         return high
     alpha = resize(to_float(low[..., -1:]), height=height, width=width)
     return np.concatenate([high, to_integer(alpha, low.dtype)], axis=2)
+
+
+def references_for(
+    low: Stored,
+    photos: Sequence[Photo],
+    upscaler: Upscaler,
+    scale: float,
+    *,
+    as_given: bool = False,
+    progress: Progress = silent,
+) -> LaidPhotos | None:
+    """Make photos into what `enlarge_picture` takes: laid as the picture lies.
+
+    Args:
+        low: the picture, as there.
+        photos: of any sizes.
+        upscaler: with `matches_photos`.
+        scale: of the result.
+        as_given: how they lie is not looked for.
+        progress: told stage, done and total.
+
+    Returns:
+        None: there are no photos.
+
+    Raises:
+        SettingsError: the upscaler does not go as far, or cannot take such photos.
+    """
+    if not photos:
+        return None
+    check_matches_photos(
+        upscaler,
+        "--reference",
+        found=f"{len(photos)} photos that nothing aligns,",
+        remedy="leave --reference out",
+    )
+    if as_given:
+        return as_they_are(photos)
+    return lay_photos(_planes(low), photos, native_scale(upscaler, scale), progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,16 +163,10 @@ class _Work:
         self.progress("superresolve", len(tiles), len(tiles))
 
 
-def _references(
-    photos: Sequence[Float32[np.ndarray, "_ _ 3"]], upscaler: Upscaler
-) -> Cropped | None:
-    if not photos:
-        return None
-    check_matches_photos(
-        upscaler,
-        "--reference",
-        found=f"{len(photos)} photos that nothing aligns,",
-        remedy="leave --reference out",
-    )
-    planes = [torch.from_numpy(one).permute(2, 0, 1).contiguous() for one in photos]
-    return Cropped(photos=planes)
+def _num_color(low: Stored) -> int:
+    return 3 if low.shape[2] in COLOURS else 1
+
+
+def _planes(low: Stored) -> Float32[Tensor, "3 h w"]:
+    color = torch.from_numpy(to_float(low[..., : _num_color(low)]))
+    return color.permute(2, 0, 1).expand(3, -1, -1)

@@ -89,12 +89,14 @@ class CropSource:
             return None
         texel = texels_under(points, self.scale)
         side_tx = max(region.width, region.height) * self.scale
+        stands = [stood(sight, texel, side_tx) for sight in chosen]
         photos = [
-            turned_crop(self.scene.photos[sight.view_index], *stood(sight, texel, side_tx))
-            for sight in chosen
+            turned_crop(self.scene.photos[sight.view_index], turn, box)
+            for sight, (turn, box) in zip(chosen, stands, strict=True)
         ]
+        px = tuple(1.0 / turn.tx_per_px for turn, _ in stands)
         return TileCrops(
-            references=Cropped(photos=photos),
+            references=Cropped(photos=photos, px=px),
             view_indices=tuple(sight.view_index for sight in chosen),
             seen=self._seen(points, chosen),
         )

@@ -126,11 +126,23 @@ def fit_locally(
     return Local(at + slope[:, 0] * (x - at_x) + slope[:, 1] * (y - at_y), slope, mass)
 
 
-def affine_maps(evidence: Evidence) -> list[Float32[Tensor, "2 3"]]:
+class Explained(NamedTuple):
+    """A map, and how much of what was matched lies on it."""
+
+    map: Float32[Tensor, "2 3"]
+    """The offset x and y at a patch as A (x, y, 1), where (x, y) is its place."""
+    weight: float
+
+
+def affine_maps(
+    evidence: Evidence, most: int = MOST_MAPS, least_weight: float = LEAST_WEIGHT
+) -> list[Explained]:
     """Find the maps on which matches lie, what explains most first; none: they lie anywhere.
 
-    Returns:
-        For each map the offset x and y at a patch as A (x, y, 1), where (x, y) is its place.
+    Args:
+        evidence: where patches were matched to.
+        most: how many maps are looked for.
+        least_weight: that a map explains; 1 is a certain match.
     """
     rows, columns = evidence.weight.shape
     local = fit_locally(evidence.offset, coherent(evidence))
@@ -138,8 +150,8 @@ def affine_maps(evidence: Evidence) -> list[Float32[Tensor, "2 3"]]:
     y = _steps(rows, evidence.weight)[:, None].expand(rows, columns)
     places = torch.stack([x, y, torch.ones_like(x)]).flatten(1).double()
     offsets, weights = evidence.offset.flatten(1).double(), evidence.weight.flatten().double()
-    left, found = torch.ones_like(weights), list[Tensor]()
-    while len(found) < MOST_MAPS:
+    left, found = torch.ones_like(weights), list[Explained]()
+    while len(found) < most:
         seeds = _seeds(local, left.view(rows, columns).float())
         if not len(seeds):
             break
@@ -147,9 +159,9 @@ def affine_maps(evidence: Evidence) -> list[Float32[Tensor, "2 3"]]:
         off = (offsets - maps @ places).abs().amax(1)  # k n
         explained = ((off < EXPLAINED) * weights * left).sum(1) * _is_sound(maps)
         best = int(explained.argmax())
-        if float(explained[best]) < LEAST_WEIGHT:
+        if float(explained[best]) < least_weight:
             break
-        found.append(maps[best].float())
+        found.append(Explained(maps[best].float(), float(explained[best])))
         left = left * (off[best] > SET_ASIDE)
     return found
 

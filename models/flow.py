@@ -53,7 +53,7 @@ def flow_of(
     """
     evidence = evidence_of(matches, shown.shape[2] - REACH)
     rows, columns = asked.shape[1:]
-    flows = [_laid_out(one, rows, columns) for one in affine_maps(evidence)]
+    flows = [_laid_out(one.map, rows, columns) for one in affine_maps(evidence)]
     if not flows:
         flows = [_to_sites(fit_locally(evidence.offset, coherent(evidence)).offset)]
     return _nearer(asked, shown, _most_alike(asked, shown, flows))
@@ -73,7 +73,7 @@ def in_parts_of_a_site(
         flow: right within a site, nearly.
         scale: see there.
     """
-    tile = _band(luma_of(low))
+    tile = band_of(luma_of(low))
     for _ in range(FINE_ROUNDS):
         seen, there = _as_shown(*carried(photo, flow, scale), scale)
         same, own = (blur(one * seen * there, FINE_WINDOW) for one in (tile, seen))
@@ -105,7 +105,7 @@ def sureness(
         scale: of the two.
     """
     seen, there = _as_shown(color, inside, scale)
-    tile = _band(luma_of(low)) * there
+    tile = band_of(luma_of(low)) * there
     own, other, same = (
         blur(product, SURE_WINDOW)[0, 0] for product in (tile * tile, seen * seen, tile * seen)
     )
@@ -114,13 +114,19 @@ def sureness(
     return ((correlation - least) / (enough - least)).clamp(0.0, 1.0)
 
 
-def px_along(flow: Float32[Tensor, "2 h w"]) -> Float32[Tensor, "h w"]:
-    """Give how many pixels along an axis a photo has for a texel as large as one of them."""
+def px_along(flow: Float32[Tensor, "2 h w"], own: float = 1.0) -> Float32[Tensor, "h w"]:
+    """Give how many pixels along an axis a photo has for a texel as large as one of them.
+
+    Args:
+        flow: that leads to it.
+        own: pixels of the photo as it was taken to one of it as it is given; what was reduced is
+            told from what was not by nothing, so more than 1 counts as 1.
+    """
     smooth = functional.pad(blur(flow[None], PX_WINDOW)[0], (1, 1, 1, 1), mode="replicate")
     along_x = (smooth[:, 1:-1, 2:] - smooth[:, 1:-1, :-2]) * 0.5
     along_y = (smooth[:, 2:, 1:-1] - smooth[:, :-2, 1:-1]) * 0.5
     area = (1.0 + along_x[0]) * (1.0 + along_y[1]) - along_x[1] * along_y[0]
-    return area.clamp(LEAST_PX**2, MOST_PX**2).sqrt()
+    return (area * min(own, 1.0) ** 2).clamp(LEAST_PX**2, MOST_PX**2).sqrt()
 
 
 def _as_shown(
@@ -128,7 +134,7 @@ def _as_shown(
 ) -> tuple[Float32[Tensor, "1 1 h w"], Float32[Tensor, "1 1 h w"]]:
     """Give what was carried as the tile would show it, and how much of it the photo holds."""
     there = functional.avg_pool2d(inside[None, None], scale)
-    return _band(reduce(luma_of(color[None]), scale)) * there, there
+    return band_of(reduce(luma_of(color[None]), scale)) * there, there
 
 
 def carried(
@@ -198,7 +204,8 @@ def _nearer(
     return flow
 
 
-def _band(luma: Float32[Tensor, "1 1 h w"]) -> Float32[Tensor, "1 1 h w"]:
+def band_of(luma: Float32[Tensor, "1 1 h w"]) -> Float32[Tensor, "1 1 h w"]:
+    """Give the finest band that a tile holds."""
     return luma - blur(luma, BAND_SIGMA)
 
 

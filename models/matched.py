@@ -105,6 +105,7 @@ def brought(
     photos: Sequence[Float32[Tensor, "3 _ _"]],
     sights: Sequence[PhotoSight],
     scale: int,
+    px: Sequence[float] = (),
 ) -> Matched:
     """Bring photos to a tile.
 
@@ -113,6 +114,7 @@ def brought(
         photos: of whole low texels, as `know` makes them.
         sights: where each shows the tile.
         scale: texels of the answer to one of `low`.
+        px: of each as it was taken, to one of it here; empty: one each.
     """
     height, width = low.shape[2:]
     tile = _at_least(low, LEAST_SITES)
@@ -121,13 +123,16 @@ def brought(
         color, inside = carried(photo, sight.flow, scale)
         sure = spread(sureness(tile, color, inside, scale)[None, None], scale)[0, 0]
         found.append(_either(_Brought(color, sure * inside), _by_patches(photo, sight, scale)))
-    px = torch.stack([px_along(sight.flow)[:height, :width] for sight in sights])
+    along = [
+        px_along(sight.flow, own)[:height, :width]
+        for sight, own in zip(sights, px or [1.0] * len(sights), strict=True)
+    ]
     colors, weights = (torch.stack(parts)[None] for parts in zip(*found, strict=True))
     high = slice(0, height * scale), slice(0, width * scale)
     return Matched(
         colors[:, :, :, *high].clamp(0.0, 1.0),
         weights[:, :, *high],
-        torch.stack([torch.ones_like(px), px], 1)[None],
+        torch.stack([torch.stack([torch.ones_like(px), px]) for px in along])[None],
         low.new_ones(1, len(photos)),
     )
 
@@ -166,7 +171,13 @@ class PhotoMatcher:
         known = self._known(references.photos, features, scale)
         ahead = references.sights if isinstance(references, SightedReferences) else ()
         tiles = [
-            brought(one, known.photos, ahead or sights_of(one, known, features, scale), scale)
+            brought(
+                one,
+                known.photos,
+                ahead or sights_of(one, known, features, scale),
+                scale,
+                references.px,
+            )
             for one in low.split(1)
         ]
         return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))

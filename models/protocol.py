@@ -71,6 +71,12 @@ class CroppedReferences(Protocol):
         """SRGB-encoded, [0, 1], of any sizes."""
         ...
 
+    @property
+    def px(self) -> Sequence[float]:
+        """How many pixels of each photo as it was taken went into one of it here, along an axis;
+        empty: one each. What was enlarged holds no more detail than before."""
+        ...
+
 
 @runtime_checkable
 class PhotoSight(Protocol):

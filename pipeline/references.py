@@ -73,12 +73,14 @@ class Cropped:
     """The references of a tile as cut from their photos, for matching without geometry."""
 
     photos: list[Float32[Tensor, "3 _ _"]]
+    px: tuple[float, ...] = ()  # of each as it was taken, to a pixel of it here, an axis; (): 1
     sights: tuple[Sight, ...] = ()  # of a single tile, one a photo; (): not known
 
     def to(self, device: str) -> "Cropped":
         """The same on another device."""
         return Cropped(
             photos=[photo.to(device) for photo in self.photos],
+            px=self.px,
             sights=tuple(sight.to(device) for sight in self.sights),
         )
 

@@ -17,14 +17,14 @@ FLAT = 1e-9  # points this much narrower than long lie on a line: a reflection c
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Turn:
-    """A similarity of the plane, from photo pixels to texels; both y down."""
+    """From photo pixels to texels; both y down. Where it is fitted, a similarity of the plane."""
 
-    linear: Float64[np.ndarray, "2 2"]  # a multiple of an orthogonal matrix, tx per px
+    linear: Float64[np.ndarray, "2 2"]  # tx per px; fitted, a multiple of an orthogonal matrix
     offset: Float64[np.ndarray, " 2"]  # tx: where pixel (0, 0) goes
 
     @property
     def tx_per_px(self) -> float:
-        """How many texels a pixel spans."""
+        """How many texels a pixel spans, along an axis, in the mean."""
         return float(np.sqrt(abs(np.linalg.det(self.linear))))
 
     @property

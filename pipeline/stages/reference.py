@@ -175,7 +175,7 @@ def crop(
     frame = Region(x=0, y=0, width=camera.width_px, height=camera.height_px)
     rows, columns = box_around(px).intersected(frame).slices
     cut = color[:, rows, columns].clone()
-    return _without_invalid(cut, torch.from_numpy(photo.valid[rows, columns]))
+    return without_invalid(cut, torch.from_numpy(photo.valid[rows, columns]))
 
 
 def turned_crop(photo: PhotoPyramid, turn: Turn, box: Region) -> Float32[Tensor, "3 h w"]:
@@ -199,7 +199,7 @@ def turned_crop(photo: PhotoPyramid, turn: Turn, box: Region) -> Float32[Tensor,
     valid = np.zeros(box.area, bool)
     valid[inside] = photo.valid[y[inside], x[inside]]
     shape = box.height, box.width
-    return _without_invalid(color.reshape(3, *shape), torch.from_numpy(valid.reshape(shape)))
+    return without_invalid(color.reshape(3, *shape), torch.from_numpy(valid.reshape(shape)))
 
 
 def box_around(points: Float64[np.ndarray, "n 2"], most: int | None = None) -> Region:
@@ -219,7 +219,7 @@ def box_around(points: Float64[np.ndarray, "n 2"], most: int | None = None) -> R
     return Region(x=int(start[0]), y=int(start[1]), width=int(size[0]), height=int(size[1]))
 
 
-def _without_invalid(
+def without_invalid(
     color: Float32[Tensor, "3 h w"], valid: Bool[Tensor, "h w"]
 ) -> Float32[Tensor, "3 h w"]:
     """Give invalid pixels the mean colour of the others."""

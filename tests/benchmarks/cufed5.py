@@ -13,9 +13,10 @@ from network_common import SCALE, SINGLE_IMAGE, WEIGHTS, model_of, network_parse
 from PIL import Image
 from torch import Tensor
 
+from texsr.flows.photo_stances import photo_of
+from texsr.flows.pictures import references_for
 from texsr.models.resample import enlarge
 from texsr.models.smfanet import read_smfanet
-from texsr.pipeline.references import Cropped
 from texsr.pipeline.stages.measure import Score, measure
 
 SCENE = CAPTURES.parent / "benchmarks" / "CUFED5_sample" / "test"
@@ -54,15 +55,17 @@ def main() -> None:
     reduced = Image.fromarray(truth).resize(
         (width // SCALE, height // SCALE), Image.Resampling.BICUBIC
     )
-    low = planes(np.asarray(reduced))[None]
-    references = [planes(read(index)) for index in range(1, NUM_REFERENCES + 1)]
+    stored = np.asarray(reduced)
+    low = planes(stored)[None]
+    photos = [photo_of(read(index)) for index in range(1, NUM_REFERENCES + 1)]
     with torch.inference_mode():
         found = {
             "bicubic": enlarge(low, SCALE)[0],
             SINGLE_IMAGE: read_smfanet(Path(WEIGHTS))(low)[0],
         }
         for count in range(NUM_REFERENCES + 1):
-            given = Cropped(photos=references[:count])
+            laid = references_for(stored, photos[:count], upscaler, SCALE)
+            given = None if laid is None else laid.references
             found[f"{upscaler.name}, {count} references"] = upscaler(low, given, SCALE).high[0]
     scored = {name: scores(high, truth) for name, high in found.items()}
     rows = [

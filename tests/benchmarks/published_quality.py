@@ -2,8 +2,9 @@
 
 On the tiles of `texture_map_set.py`, in the manner of AMRSR's table: bicubic, as it is and made
 true to the low tile, SMFANet+, and every model named by `--model`, without references and with the
-four crops of its tile, none of which is aligned. What models of the project answer is made true to
-the low tile, which alone beats bicubic: they are held against both. Each tile is given alone.
+four crops of its tile, none of which is aligned; how they lie is looked for as `texsr enlarge` does
+it, unless `--as-given` is said. What models of the project answer is made true to the low tile,
+which alone beats bicubic: they are held against both. Each tile is given alone.
 PSNR-Y and SSIM-Y on the tile's mask by the rules of `measure`; inside a capture squared errors and
 similarities are added up over its tiles, and the last column is the mean over captures. Several
 sets (crops turned, crops as photographed) give a table each.
@@ -13,8 +14,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 from common import NAMES, Answer, Claim, tell_all
@@ -22,6 +24,8 @@ from network_common import SCALE, SINGLE_IMAGE, WEIGHTS
 from texture_map_set import NUM_REFERENCES, find_tiles
 
 from texsr.flows.model_choice import shipped_folder
+from texsr.flows.photo_stances import photo_of
+from texsr.flows.pictures import references_for
 from texsr.flows.sharpen import build_upscaler
 from texsr.flows.tile_scores import (
     Enlarge,
@@ -72,24 +76,44 @@ def baselines() -> list[Method]:
     ]
 
 
-def methods_of(asked: str) -> list[Method]:
+@final
+class Laying:
+    """Lays the photos of a tile once, for all models."""
+
+    def __init__(self, *, as_given: bool) -> None:
+        self.as_given = as_given
+        self._known: dict[bytes, Cropped] = {}
+
+    def __call__(self, pixels: TilePixels, upscaler: Upscaler) -> Cropped:
+        """Give them as they are handed to a model."""
+        known = sha256(b"".join(one.tobytes() for one in (pixels.low, *pixels.references))).digest()
+        if known not in self._known:
+            photos = [photo_of(one) for one in pixels.references[:NUM_REFERENCES]]
+            laid = references_for(pixels.low, photos, upscaler, SCALE, as_given=self.as_given)
+            self._known[known] = Cropped(photos=[]) if laid is None else laid.references
+        return self._known[known]
+
+
+def methods_of(asked: str, laying: Laying) -> list[Method]:
     """Give a model without references and, where it takes any, with four."""
     upscaler, steps = build_upscaler(asked, "cpu"), steps_of(asked)
     counts = (0,) if upscaler.max_references == 0 else (0, NUM_REFERENCES)
     return [
         Method(
-            name=upscaler.name, num_references=count, steps=steps, enlarge=given(upscaler, count)
+            name=upscaler.name,
+            num_references=count,
+            steps=steps,
+            enlarge=given(upscaler, laying if count else None),
         )
         for count in counts
     ]
 
 
-def given(upscaler: Upscaler, count: int) -> Enlarge:
-    """Ask a model with so many references of each tile."""
+def given(upscaler: Upscaler, laying: Laying | None) -> Enlarge:
+    """Ask a model with the references of each tile; None: without."""
 
     def enlarge(pixels: TilePixels) -> Rgb:
-        photos = [planes(photo) for photo in pixels.references[:count]]
-        references = Cropped(photos=photos) if photos else None
+        references = None if laying is None else laying(pixels, upscaler)
         high = upscaler(planes(pixels.low)[None], references, SCALE).high[0]
         return stored_like(high, pixels.truth)
 
@@ -117,7 +141,9 @@ def claims(found: dict[tuple[str, int], Score]) -> list[Claim]:
     return decided
 
 
-def answer(methods: Sequence[Method], tiles: dict[str, list[TextureTile]], turned: bool) -> Answer:
+def answer(
+    methods: Sequence[Method], tiles: dict[str, list[TextureTile]], *, turned: bool, as_given: bool
+) -> Answer:
     """Score every method on every capture."""
     rows: list[tuple[str | float | None, ...]] = []
     means: dict[tuple[str, int], Score] = {}
@@ -135,6 +161,7 @@ def answer(methods: Sequence[Method], tiles: dict[str, list[TextureTile]], turne
         "tiles": ", ".join(f"{len(each)} of {name}" for name, each in tiles.items()),
         "low tile": "64²",
         "scale": SCALE,
+        "photos laid": "as given" if as_given else "as found",
         "threads": torch.get_num_threads(),
     }
     stand = "turned as the tile stands" if turned else "left as photographed"
@@ -159,14 +186,17 @@ def main() -> None:
         "--set", type=Path, nargs="+", required=True, help="what texture_map_set.py made"
     )
     made.add_argument("--model", nargs="+", default=["fast"], help="names or checkpoint files")
+    made.add_argument("--as-given", action="store_true", help="do not look how photos lie")
     made.add_argument("--only", nargs="+", choices=NAMES, help="captures; all")
     asked = made.parse_args()
-    methods = [*baselines(), *(one for model in asked.model for one in methods_of(model))]
+    laying = Laying(as_given=asked.as_given)
+    methods = [*baselines(), *(one for model in asked.model for one in methods_of(model, laying))]
     answers: list[Answer] = []
     for root in asked.set:
         found = find_tiles(root)
         tiles = {name: found[name] for name in asked.only or found}
-        answers.append(answer(methods, tiles, read_texture_maps(root).turned))
+        turned = read_texture_maps(root).turned
+        answers.append(answer(methods, tiles, turned=turned, as_given=asked.as_given))
     tell_all(answers, asked.json)
 
 

@@ -1,6 +1,7 @@
 """`texsr enlarge`: pictures without a mesh, larger, with photos that nothing aligns or alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.pictures import picture
+from tests.pictures import picture, printed
 from texsr.flows.cli import app
 from texsr.flows.enlarge import EnlargeJob, enlarge
 from texsr.flows.model_choice import shipped_folder
-from texsr.flows.pictures import enlarge_picture
+from texsr.flows.photo_stances import photo_of
+from texsr.flows.pictures import enlarge_picture, references_for
 from texsr.models.architectures import load_upscaler
 from texsr.pipeline.atlas import ImageKind
-from texsr.pipeline.color import to_float
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError
 from texsr.pipeline.formats.images import read_image, write_image
 
@@ -61,14 +62,41 @@ def test_a_photo_of_the_same_thing_is_worth_decibels(low, truth):
     assert 10 * np.log10(apart(helped.out, truth) / with_photo) > 2.0
 
 
+def test_a_photo_that_lies_otherwise_is_laid_and_told_of(tmp_path):
+    rgb = printed(0, 192, 256, 24) * 0.6 + printed(1, 192, 256, 7) * 0.4
+    truth = (rgb.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    path, photo = tmp_path / "map.png", tmp_path / "front.png"
+    Image.fromarray(truth).resize((64, 48), Image.Resampling.BICUBIC).save(path)
+    larger = Image.fromarray(truth).resize((384, 288), Image.Resampling.BICUBIC)
+    larger.transpose(Image.Transpose.ROTATE_90).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        photo
+    )
+    job = EnlargeJob(picture=path, references=(photo,), model="fast", force=True)
+    as_given = apart(enlarge(replace(job, as_given=True)).out, truth)
+    outcome = enlarge(job)
+    assert 10 * np.log10(as_given / apart(outcome.out, truth)) > 3.0
+    (stance,) = outcome.stances
+    assert stance.mirrored
+    assert stance.px_per_texel == pytest.approx(1.5, rel=0.03)
+    words = ["enlarge", str(path), "--model", "fast", "--reference", str(photo), "--force"]
+    told = CliRunner().invoke(app, words).stdout
+    assert "front.png: turned by" in told
+    assert "mirrored, 1.5 px a texel" in told
+    assert "turned" not in CliRunner().invoke(app, [*words, "--as-given"]).stdout
+
+
 @pytest.mark.parametrize("related", [True, False])
 def test_tiles_show_nowhere(truth, related):
     upscaler = load_upscaler("fast", shipped=shipped_folder())
     large = stored(3 if related else 5, 280, 360)
     low = np.asarray(Image.fromarray(large).resize((90, 70), Image.Resampling.BICUBIC))
-    photos = [to_float(large[12:, 20:])] if related else [to_float(truth)]
+    photos = [photo_of(large[12:, 20:] if related else truth)]
+    laid = references_for(low, photos, upscaler, 4)
+    assert laid is not None
     whole, tiled = (
-        enlarge_picture(low, upscaler, 4, "cpu", photos=photos, tile_tx=side).astype(int)
+        enlarge_picture(low, upscaler, 4, "cpu", references=laid.references, tile_tx=side).astype(
+            int
+        )
         for side in (128, 32)
     )
     assert np.abs(whole - tiled).max() <= 1

@@ -43,7 +43,7 @@ def test_a_map_is_found_among_wrong_matches(one: Tensor, wrong: float):
     anywhere = torch.randint(-20, 21, right.shape, generator=rng).float()
     chosen = torch.rand(ROWS, COLUMNS, generator=rng) < wrong
     evidence = Evidence(torch.where(chosen, anywhere, right), torch.full((ROWS, COLUMNS), 0.7))
-    assert off(affine_maps(evidence)[0], one) < 0.35
+    assert off(affine_maps(evidence)[0].map, one) < 0.35
 
 
 def test_two_surfaces_give_two_maps():
@@ -52,7 +52,7 @@ def test_two_surfaces_give_two_maps():
     offset[:, :, 20:] = offsets_by(second)[:, :, 20:]
     found = affine_maps(Evidence(offset, torch.ones(ROWS, COLUMNS)))
     for true in (first, second):
-        assert min(off(one, true) for one in found) < 0.2
+        assert min(off(one.map, true) for one in found) < 0.2
 
 
 @pytest.mark.parametrize("slopes", [(-1.0, -1.0), (-2.0, 0.0), (-0.8, 0.0), (1.5, 0.0)])
@@ -60,7 +60,7 @@ def test_what_no_photo_can_show_is_no_map(slopes: tuple[float, float]):
     """All at one point, mirrored, squeezed to nothing, drawn out."""
     one = torch.tensor([[slopes[0], 0.0, 4.0], [0.0, slopes[1], 4.0]])
     found = affine_maps(Evidence(offsets_by(one), torch.ones(ROWS, COLUMNS)))
-    assert all(off(each, one) > 1.0 for each in found)
+    assert all(off(each.map, one) > 1.0 for each in found)
 
 
 def test_no_evidence_is_no_map():

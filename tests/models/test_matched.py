@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.pictures import printed
 from texsr.models.architectures import load_upscaler
 from texsr.models.flow import carried
 from texsr.models.matched import Matched, brought, know, sights_of
@@ -22,14 +23,7 @@ class Cropped:
 
     def __init__(self, *photos: Tensor) -> None:
         self.photos = list(photos)
-
-
-def picture(seed: int, height: int, width: int) -> Tensor:
-    """Edges at random places, as print has them."""
-    rng = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(1, 3, height // 5 + 2, width // 5 + 2, generator=rng)
-    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")[0]
-    return 0.2 + 0.6 * (smooth > 0.5).float()
+        self.px: tuple[float, ...] = ()
 
 
 def low_of(truth: Tensor) -> Tensor:
@@ -54,7 +48,7 @@ def matched(low: Tensor, photos: list[Tensor], scale: int) -> Matched:
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_a_part_of_a_photo_is_found_where_it_lies(scale):
-    photo = picture(0, 96, 120)
+    photo = printed(0, 96, 120)
     truth = photo[:, 16:64, 24:88]
     found = matched(reduce(truth[None], scale), [photo], scale)
     inner = (..., slice(12, -12), slice(12, -12))  # reduced beside what lies around it, elsewhere
@@ -66,7 +60,7 @@ def test_a_part_of_a_photo_is_found_where_it_lies(scale):
 
 
 def test_what_is_alike_weighs_more_than_what_is_not():
-    truth = picture(0, 64, 64)
+    truth = printed(0, 64, 64)
     other = torch.rand(3, 80, 80, generator=torch.Generator().manual_seed(1))
     found = matched(low_of(truth), [truth, other], SCALE)
     assert float(found.weight[0, 1].mean()) < 0.5 * float(found.weight[0, 0].mean())
@@ -74,7 +68,7 @@ def test_what_is_alike_weighs_more_than_what_is_not():
 
 def test_a_slanted_photo_is_carried_along_a_flow():
     """Patch by patch it could not be right: offsets change by a texel of the answer every other."""
-    photo = picture(4, 160, 200)
+    photo = printed(4, 160, 200)
     y, x = torch.meshgrid(torch.arange(24.0), torch.arange(30.0), indexing="ij")
     flow = torch.stack([0.12 * x - 0.05 * y + 6.0, 0.04 * x - 0.10 * y + 8.0])
     truth, _ = carried(photo, flow, SCALE)
@@ -112,7 +106,7 @@ def test_no_photos_are_the_answer_by_the_tile_alone(network):
 @pytest.mark.skipif(not (ASSETS / "fast.safetensors").is_file(), reason="no shipped network")
 def test_the_shipped_network_gains_by_a_photo_that_nothing_aligns():
     upscaler = load_upscaler("fast", shipped=ASSETS)
-    photo = picture(3, 160, 200)
+    photo = printed(3, 160, 200)
     truth = photo[:, 24:120, 40:136]
     low = low_of(truth)
     inner = (..., slice(16, -16), slice(16, -16))
@@ -123,4 +117,4 @@ def test_the_shipped_network_gains_by_a_photo_that_nothing_aligns():
 
     alone = error()
     assert error(photo) < 0.25 * alone
-    assert error(picture(9, 160, 200)) < 1.05 * alone
+    assert error(printed(9, 160, 200)) < 1.05 * alone

@@ -27,6 +27,7 @@ class Warped(NamedTuple):
 @dataclass(frozen=True)
 class Cropped:
     photos: list[Tensor]
+    px: tuple[float, ...] = ()
 
 
 class Spy:

@@ -1,0 +1,193 @@
+"""How photos stand beside a whole picture, of which they may show parts that stand differently.
+
+A texture map has charts that lie as it suited whoever laid it out, and a photo shows several of
+them. So windows of the picture are asked one after the other, those with most to go by first, how a
+photo stands beside them (`texsr.models.stance`). What was found for one is tried on the next before
+that is searched for. A photo is then laid in as many ways as explain something that no other does.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float32, Float64
+from torch import Tensor
+from torch.nn import functional
+
+from texsr.models.planar_maps import Laid
+from texsr.models.stance import NUM_FINE, Stance, checked, is_sound, located, proposed, strength
+
+WINDOW_TX = 64
+LEAST_WINDOW_TX = 8
+MOST_ACROSS = 3  # windows along an axis: of each part of the picture the one with most to go by
+LEAST_STRENGTH = 1e-5  # mean energy of the finest band; below it there is nothing to go by
+ENOUGH, AGREED = 0.85, 0.2  # share of a window that a stance explains, and the consensus on it,
+# for which no other is looked for
+BY_CONSENSUS, MOST_BY_CONSENSUS = 10.0, 0.5  # what consensus is worth, beside such a share
+LEAST_WORTH = 0.25  # of a first stance: about what chance is worth, and some
+LEAST_MORE = 0.15  # share of a window that a further one adds
+HELD = 0.05  # worth more than another: the photo as it is, and what other windows have chosen
+MOST_WAYS = 3  # that one photo is laid in
+
+
+class Way(NamedTuple):
+    """One way in which a photo is laid beside a picture."""
+
+    linear: Float64[Tensor, "2 2"] | None
+    """From low texels of the picture to pixels of the photo; None: as it is."""
+    share: float
+    """[0, 1]; how much it explains of what there is to go by in the windows that were asked."""
+
+
+class Window(NamedTuple):
+    """A window of a picture."""
+
+    low: Float32[Tensor, "3 h w"]
+    strength: Float32[Tensor, "h w"]
+    """How much there is to go by."""
+
+    def share(self, sure: Float32[Tensor, "h w"]) -> float:
+        """Give the share that is explained of what there is to go by."""
+        return float((sure * self.strength).sum() / self.strength.sum())
+
+
+class _Tried(NamedTuple):
+    """What the ways known, in their order, explain in one window."""
+
+    sure: list[Float32[Tensor, "h w"]]
+    worth: list[float]
+    window: Window
+
+
+def ways_to_lay(
+    picture: Float32[Tensor, "3 h w"], photo: Float32[Tensor, "3 _ _"], scale: int
+) -> Iterator[list[Way] | None]:
+    """Find how a photo has to be laid to stand as what it shows of a picture.
+
+    Args:
+        picture: of low texels, sRGB-encoded, [0, 1], of any size.
+        photo: sRGB-encoded, [0, 1].
+        scale: high texels to a low one.
+
+    Yields:
+        None for each of `windows_of`, as it has been asked; then the ways, what explains most
+        first. If there are none in which it explains something, it is laid as it is.
+    """
+    laid, known, tried = Laid(photo), list[Tensor | None]([None]), list[_Tried]()
+    for window in windows_of(picture):
+        found = [_as_known(window, laid, linear, scale) for linear in known]
+        if not any(_is_enough(one, window) for one in found):
+            more = _searched(window, laid, scale)
+            known += [stance.map[:, :2] for stance in more]
+            found += more
+        tried.append(_tried(found, window))
+        yield None
+    laid.forget()
+    yield _chosen(known, tried)
+
+
+def windows_of(picture: Float32[Tensor, "3 h w"]) -> list[Window]:
+    """Cut the windows that are asked, that with most to go by first; none: too small, or flat."""
+    if min(picture.shape[1:]) < LEAST_WINDOW_TX:
+        return []
+    energy = strength(picture)
+    rows, columns = (_parts(side) for side in picture.shape[1:])
+    chosen = [_strongest(energy, down, across) for down in rows for across in columns]
+    chosen.sort(key=lambda part: -float(energy[part].mean()))
+    cut = [Window(picture[(slice(None), *part)], energy[part]) for part in chosen]
+    return [one for one in cut if float(one.strength.mean()) > LEAST_STRENGTH]
+
+
+def _parts(side: int) -> list[slice]:
+    """Part a side into as many parts as there may be windows along it."""
+    count = min(MOST_ACROSS, -(-side // WINDOW_TX))
+    edges = [round(number * side / count) for number in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def _strongest(energy: Tensor, down: slice, across: slice) -> tuple[slice, slice]:
+    """Give the window of a part in which there is most to go by."""
+    part = energy[down, across]
+    height, width = (min(WINDOW_TX, side) for side in part.shape)
+    sums = functional.avg_pool2d(part[None, None], (height, width), 1)[0, 0]
+    at = int(sums.argmax())
+    top, left = down.start + at // sums.shape[1], across.start + at % sums.shape[1]
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _as_known(window: Window, laid: Laid, linear: Tensor | None, scale: int) -> Stance | None:
+    """Look for a window in a photo that stands so; None: it is nowhere."""
+    upright = torch.eye(2, dtype=torch.float64) * scale
+    there = located(window.low, laid, upright if linear is None else linear)
+    return None if there is None else checked(window.low, laid, there, scale)
+
+
+def _searched(window: Window, laid: Laid, scale: int) -> list[Stance]:
+    """Look for further stances, likeliest first."""
+    ways = proposed(window.low, laid, scale)
+    there = [located(window.low, laid, linear) for linear in ways]
+    best = sorted((one for one in there if one is not None), key=lambda one: -one.consensus)
+    stances = [checked(window.low, laid, one, scale) for one in best[:NUM_FINE]]
+    return [one for one in stances if is_sound(one.map[:, :2], scale)]
+
+
+def _is_enough(stance: Stance | None, window: Window) -> bool:
+    if stance is None or stance.consensus < AGREED:
+        return False
+    return window.share(stance.sure) >= ENOUGH
+
+
+def _sure(stance: Stance | None, window: Window) -> Float32[Tensor, "h w"]:
+    return torch.zeros_like(window.strength) if stance is None else stance.sure
+
+
+def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
+    """Weigh what stances explain by how many matches led there, beside the best of them."""
+    consensus = [0.0 if one is None else one.consensus for one in found]
+    most = max(consensus) or 1.0
+    sure = [
+        _sure(one, window) * (own / most) ** 0.5 for one, own in zip(found, consensus, strict=True)
+    ]
+    worth = [
+        window.share(one) + min(BY_CONSENSUS * own, MOST_BY_CONSENSUS)
+        for one, own in zip(sure, consensus, strict=True)
+    ]
+    return _Tried(sure, worth, window)
+
+
+def _chosen(known: Sequence[Tensor | None], tried: Sequence[_Tried]) -> list[Way]:
+    """Choose for each window what explains it; in all, the ways that explain most."""
+    chosen: list[int] = []
+    for one in tried:
+        chosen += [index for index in _for_window(one, chosen) if index not in chosen]
+    whole = sum(float(one.window.strength.sum()) for one in tried)
+    ways = [Way(known[index], _explained(index, tried) / whole) for index in chosen]
+    ways.sort(key=lambda way: -way.share)
+    return ways[:MOST_WAYS] or [Way(None, 0.0)]
+
+
+def _for_window(tried: _Tried, held: Sequence[int]) -> list[int]:
+    """Choose what explains a window most, and what adds to that."""
+    worth = [own + HELD * (index in (0, *held)) for index, own in enumerate(tried.worth)]
+    first = _greatest(worth)
+    if worth[first] < LEAST_WORTH:
+        return []
+    chosen, seen = [first], tried.sure[first]
+    while True:
+        more = [tried.window.share((sure - seen).clamp_min(0.0)) for sure in tried.sure]
+        best = _greatest(more)
+        if more[best] < LEAST_MORE:
+            return chosen
+        chosen.append(best)
+        seen = torch.maximum(seen, tried.sure[best])
+
+
+def _explained(index: int, tried: Sequence[_Tried]) -> float:
+    """Give what a way explains in all windows that it was tried on."""
+    known = (one for one in tried if index < len(one.sure))
+    return sum(float((one.sure[index] * one.window.strength).sum()) for one in known)
+
+
+def _greatest(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)

@@ -1,0 +1,79 @@
+"""Photos are laid as the picture lies, and it is told how they lay."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.models.test_stance import linear_of, photo_along
+from tests.pictures import picture, printed
+from texsr.flows.photo_stances import as_they_are, lay_photos, photo_of
+from texsr.flows.progress import silent
+from texsr.models.resample import reduce
+
+SCALE = 4
+
+
+def drawn(seed: int, height: int, width: int) -> Tensor:
+    return printed(seed, height, width, 24) * 0.6 + printed(seed + 50, height, width, 7) * 0.4
+
+
+def low_of(truth: Tensor) -> Tensor:
+    return reduce(truth[None], SCALE)[0].clamp(0, 1)
+
+
+def stored(color: Tensor) -> np.ndarray:
+    return (color.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "mirrored", "px"), [(90, False, 1.0), (-35, False, 1.4), (120, True, 0.8)]
+)
+def test_a_laid_photo_is_what_the_picture_shows(degrees, mirrored, px):
+    truth = drawn(0, 240, 240)
+    photo, _ = photo_along(truth, linear_of(degrees, mirrored, px))
+    laid = lay_photos(low_of(truth), [photo_of(stored(photo))], SCALE, silent)
+    (stance,), (color,) = laid.stances, laid.references.photos
+    assert stance.turned_deg == pytest.approx(degrees, abs=2)
+    assert stance.mirrored is mirrored
+    assert stance.px_per_texel == pytest.approx(px, rel=0.03)
+    assert laid.references.px == (stance.px_per_texel,)
+    assert stance.explains > 0.6
+    # Where the middle of the truth went, a part of the laid photo is the same, up to its place.
+    part = truth[:, 100:140, 100:140]
+    there = torch.nn.functional.unfold(color[None], 40)[0].view(3, 1600, -1)
+    off = (there - part.flatten(1)[..., None]).abs().mean((0, 1)).min()
+    assert float(off) < 0.08
+
+
+def test_what_is_not_found_and_what_stands_as_the_picture_are_given_as_they_are():
+    truth = drawn(1, 160, 200)
+    photos = [photo_of(stored(truth)), photo_of(stored(picture(0, 90, 110)))]
+    laid = lay_photos(low_of(truth), photos, SCALE, silent)
+    assert laid.references.px == (1.0, 1.0)
+    for photo, color in zip(photos, laid.references.photos, strict=True):
+        assert np.array_equal(stored(color), photo.color)
+    same, other = laid.stances
+    assert (same.photo, same.turned_deg, same.mirrored, same.px_per_texel) == (0, 0.0, False, 1.0)
+    assert same.explains > 0.6
+    assert (other.photo, other.explains) == (1, 0.0)
+
+
+def test_progress_ends_with_the_last_window_of_the_last_photo():
+    truth = drawn(2, 300, 300)
+    told: list[tuple[str, int, int]] = []
+    photos = [photo_of(stored(truth))] * 2
+    lay_photos(low_of(truth), photos, SCALE, lambda *one: told.append(one))
+    done = [one[1] for one in told]
+    assert done == sorted(done)
+    assert told[-1] == ("stances", 8, 8)
+
+
+def test_pixels_that_hold_nothing_have_the_mean_colour_of_the_others():
+    color = stored(picture(4, 20, 30))
+    opaque = np.ones((20, 30), bool)
+    opaque[:, 18:] = False
+    (made,) = as_they_are([photo_of(color, opaque)]).references.photos
+    mean = color[:, :18].reshape(-1, 3).mean(axis=0) / 255
+    assert np.allclose(made[:, :, 18:].numpy(), mean[:, None, None], atol=1e-5)
+    assert np.array_equal(stored(made)[:, :18], color[:, :18])

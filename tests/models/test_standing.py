@@ -1,0 +1,89 @@
+"""How photos stand beside a whole picture, whose parts may stand differently."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.models.test_stance import linear_of, photo_along
+from tests.pictures import picture, printed
+from texsr.models.resample import reduce
+from texsr.models.standing import MOST_ACROSS, WINDOW_TX, Way, ways_to_lay, windows_of
+
+SCALE = 4
+
+
+def found(low: Tensor, photo: Tensor) -> list[Way]:
+    *asked, ways = ways_to_lay(low, photo, SCALE)
+    assert asked == [None] * len(windows_of(low))
+    assert ways is not None
+    return ways
+
+
+def drawn(seed: int, height: int, width: int) -> Tensor:
+    return printed(seed, height, width, 24) * 0.6 + printed(seed + 50, height, width, 7) * 0.4
+
+
+def low_of(truth: Tensor) -> Tensor:
+    return reduce(truth[None], SCALE)[0].clamp(0, 1)
+
+
+def test_a_photo_that_stands_as_the_picture_is_left_as_it_is():
+    truth = drawn(0, 200, 240)
+    (way,) = found(low_of(truth), truth[:, 20:, 30:])
+    assert way.linear is None
+    assert way.share > 0.6
+
+
+def test_charts_that_a_photo_shows_at_different_turns_have_a_way_each():
+    left, right = drawn(1, 240, 240), drawn(2, 240, 240)
+    picture_ = low_of(torch.cat([left, right], 2))
+    shown = torch.cat([torch.rot90(left, 1, (1, 2)), right.flip(2)], 1)
+    ways = found(picture_, shown)
+    assert len(ways) == 2
+    linear = [way.linear for way in ways if way.linear is not None]
+    for turned in (
+        torch.tensor([[0.0, 1.0], [-1.0, 0.0]]),
+        torch.tensor([[-1.0, 0.0], [0.0, 1.0]]),
+    ):
+        off = min(float((one / SCALE - turned).abs().max()) for one in linear)
+        assert off < 0.1
+
+
+def test_all_windows_of_a_picture_agree_on_one_way():
+    truth = drawn(4, 480, 560)
+    photo, _ = photo_along(truth, linear_of(130, False, 1.2))
+    (way,) = found(low_of(truth), photo)
+    assert way.linear is not None
+    assert float((way.linear - linear_of(130, False, 1.2) * SCALE).abs().max()) < 0.05 * SCALE
+    assert way.share > 0.6
+
+
+def test_a_photo_of_something_else_is_left_as_it_is():
+    assert found(low_of(drawn(5, 160, 160)), picture(3, 150, 170)) == [Way(None, 0.0)]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 40)])
+def test_where_there_is_nothing_to_go_by_nothing_is_asked(size):
+    flat = torch.full((3, *size), 0.4)
+    assert windows_of(flat) == []
+    assert found(flat, picture(0, 40, 50)) == [Way(None, 0.0)]
+
+
+@pytest.mark.parametrize("size", [(8, 30), (64, 64), (65, 130), (500, 90)])
+def test_windows_lie_in_different_parts_and_none_is_too_large(size):
+    low = picture(2, *size)
+    windows = windows_of(low)
+    across = [min(MOST_ACROSS, -(-side // WINDOW_TX)) for side in size]
+    assert len(windows) == across[0] * across[1]
+    assert all(max(one.low.shape[1:]) <= WINDOW_TX for one in windows)
+    strengths = [float(one.strength.mean()) for one in windows]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def test_of_each_part_the_window_with_most_to_go_by_is_asked():
+    low = torch.full((3, 300, 300), 0.5)
+    low[:, 210:230, 250:270] = picture(0, 20, 20)
+    (window,) = windows_of(low)
+    assert float((window.low - 0.5).abs().sum()) == pytest.approx(
+        float((low - 0.5).abs().sum()), rel=1e-5
+    )
