@@ -14,6 +14,7 @@ from texsr.pipeline.formats.writing import write_file
 
 ORIGIN = "origin.json"
 NOT_STATED = "not stated"
+MATERIAL, USES = ("name", "licence", "source"), "; "
 LONGEST = 300  # characters of a note that are kept
 KNOWN_TERMS = re.compile(
     r"CC0(?: 1\.0)?|CC BY(?:-[A-Z]+)*(?: \d\.\d)?|BSD \d-Clause|MIT|Apache-2\.0|Apache License 2\.0"
@@ -75,17 +76,20 @@ def is_for_validation(pack: Path) -> bool:
 
 def merged(origins: Iterable[Origin]) -> list[dict[str, str]]:
     """Give the items of a model card, each once, in order of their names."""
-    unique = {(one.name, one.use): asdict(one) for one in origins}
-    return [unique[key] for key in sorted(unique)]
+    ordered = sorted(origins, key=lambda one: (one.name, one.use))
+    return joined([asdict(one) for one in ordered])
 
 
 def joined(*lists: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Join items of model cards, without repeating any."""
-    kept: list[dict[str, str]] = []
+    """Join items of model cards: the same material is told of once, with all of its uses."""
+    kept: dict[tuple[str, ...], list[str]] = {}
     for one in (one for items in lists for one in items):
-        if one not in kept:
-            kept.append(one)
-    return kept
+        uses = kept.setdefault(tuple(one[part] for part in MATERIAL), [])
+        uses += [use for use in one["use"].split(USES) if use not in uses]
+    return [
+        {**dict(zip(MATERIAL, material, strict=True)), "use": USES.join(uses)}
+        for material, uses in kept.items()
+    ]
 
 
 def _licence(text: str) -> str:

@@ -21,7 +21,14 @@ from tests.training_jobs import (
 from texsr.flows import training_packs
 from texsr.flows.training_data import Pack, PackSettings, read_pack
 from texsr.flows.training_leaks import same_layout, uv_layout
-from texsr.flows.training_origins import Origin, origin_of, pack_note, pack_origin, write_origin
+from texsr.flows.training_origins import (
+    Origin,
+    joined,
+    origin_of,
+    pack_note,
+    pack_origin,
+    write_origin,
+)
 from texsr.flows.training_outcome import Ending
 from texsr.flows.training_run import train
 from texsr.flows.training_settings import Material
@@ -202,3 +209,14 @@ def test_origins_without_words_of_their_own(tmp_path):
     (tmp_path / "weights" / "README.md").write_text("# Weights\nCC BY 4.0, as CC BY-SA 4.0 is not")
     found = origin_of(tmp_path / "weights", name="w", use="u")
     assert (found.licence, found.source[:7]) == ("CC BY 4.0, CC BY-SA 4.0", "Weights")
+
+
+def test_the_same_material_is_told_of_once_with_all_of_its_uses():
+    scan = {"name": "jar", "licence": "MIT", "source": "somewhere"}
+    other = {**scan, "licence": "CC0 1.0"}
+    before = [{**scan, "use": "photographed by simulation"}, {**other, "use": "paint for scans"}]
+    now = [{**scan, "use": "texture maps"}, {**scan, "use": "photographed by simulation"}]
+    assert joined(before, now) == [
+        {**scan, "use": "photographed by simulation; texture maps"},
+        {**other, "use": "paint for scans"},
+    ]
