@@ -85,7 +85,7 @@ def lay_photos(
             progress(STAGE, min(index * each + done, (index + 1) * each), len(photos) * each)
         for way in ways:
             stances.append(_stance(index, way, scale))
-            laid.append(planes if way.linear is None else _laid(photo, way.linear.numpy(), scale))
+            laid.append(planes if way.linear is None else _laid(photo, way, scale))
             px.append(1.0 if way.linear is None else stances[-1].px_per_texel)
     return LaidPhotos(references=Cropped(photos=laid, px=tuple(px)), stances=tuple(stances))
 
@@ -95,15 +95,22 @@ def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
     return without_invalid(color, torch.from_numpy(photo.valid)).contiguous()
 
 
-def _laid(photo: Photo, linear: Float64[np.ndarray, "2 2"], scale: int) -> Tensor:
-    """Resample all of a photo so that it lies as the picture does."""
-    turn = Turn(linear=np.linalg.inv(linear) * scale, offset=np.zeros(2))
+def _laid(photo: Photo, way: Way, scale: int) -> Tensor:
+    """Resample a photo, or what is of use of it, so that it lies as the picture does."""
+    assert way.linear is not None
+    turn = Turn(linear=np.linalg.inv(way.linear.numpy()) * scale, offset=np.zeros(2))
     height, width = photo.valid.shape
-    corners = turn.applied(np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
-    start, end = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
-    wide, tall = (int(side) for side in end - start)
-    box = Region(x=int(start[0]), y=int(start[1]), width=wide, height=tall)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
+    box = _box(turn.applied(corners))
+    if way.around is not None:
+        box = _box(turn.applied(way.around.numpy().T + 0.5)).intersected(box)
     return turned_crop(PhotoPyramid(photo), turn, box)
+
+
+def _box(points: Float64[np.ndarray, "n 2"]) -> Region:
+    start, end = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+    wide, tall = (int(side) for side in end - start)
+    return Region(x=int(start[0]), y=int(start[1]), width=wide, height=tall)
 
 
 def _stance(photo: int, way: Way, scale: int) -> PhotoStance:

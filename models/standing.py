@@ -38,6 +38,13 @@ class Way(NamedTuple):
     """From low texels of the picture to pixels of the photo; None: as it is."""
     share: float
     """[0, 1]; how much it explains of what there is to go by in the windows that were asked."""
+    around: Float64[Tensor, "2 n"] | None
+    """Places of the photo, x and y of pixels, that lie around all that it is laid for: the windows
+    chosen, and about halfway to the next ones; None: the whole photo, of a picture that is one
+    window, or as it is."""
+
+
+AS_IT_IS = Way(None, 0.0, None)  # a photo that explains nothing
 
 
 class Window(NamedTuple):
@@ -46,6 +53,8 @@ class Window(NamedTuple):
     low: Float32[Tensor, "3 h w"]
     strength: Float32[Tensor, "h w"]
     """How much there is to go by."""
+    margin_tx: float | None
+    """About halfway to the next window; None: there is no other."""
 
     def share(self, sure: Float32[Tensor, "h w"]) -> float:
         """Give the share that is explained of what there is to go by."""
@@ -57,6 +66,7 @@ class _Tried(NamedTuple):
 
     sure: list[Float32[Tensor, "h w"]]
     worth: list[float]
+    stances: Sequence[Stance | None]
     window: Window
 
 
@@ -95,7 +105,10 @@ def windows_of(picture: Float32[Tensor, "3 h w"]) -> list[Window]:
     rows, columns = (_parts(side) for side in picture.shape[1:])
     chosen = [_strongest(energy, down, across) for down in rows for across in columns]
     chosen.sort(key=lambda part: -float(energy[part].mean()))
-    cut = [Window(picture[(slice(None), *part)], energy[part]) for part in chosen]
+    single = len(chosen) == 1
+    part_tx = max(part.stop - part.start for part in (*rows, *columns))
+    margin_tx = None if single else part_tx / 2
+    cut = [Window(picture[(slice(None), *part)], energy[part], margin_tx) for part in chosen]
     return [one for one in cut if float(one.strength.mean()) > LEAST_STRENGTH]
 
 
@@ -153,18 +166,36 @@ def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
         window.share(one) + min(BY_CONSENSUS * own, MOST_BY_CONSENSUS)
         for one, own in zip(sure, consensus, strict=True)
     ]
-    return _Tried(sure, worth, window)
+    return _Tried(sure, worth, found, window)
 
 
 def _chosen(known: Sequence[Tensor | None], tried: Sequence[_Tried]) -> list[Way]:
     """Choose for each window what explains it; in all, the ways that explain most."""
-    chosen: list[int] = []
+    chosen: dict[int, list[_Tried]] = {}
     for one in tried:
-        chosen += [index for index in _for_window(one, chosen) if index not in chosen]
+        for index in _for_window(one, list(chosen)):
+            chosen.setdefault(index, []).append(one)
     whole = sum(float(one.window.strength.sum()) for one in tried)
-    ways = [Way(known[index], _explained(index, tried) / whole) for index in chosen]
+    ways = [
+        Way(known[index], _explained(index, tried) / whole, _around(index, own) if index else None)
+        for index, own in chosen.items()
+    ]
     ways.sort(key=lambda way: -way.share)
-    return ways[:MOST_WAYS] or [Way(None, 0.0)]
+    return ways[:MOST_WAYS] or [AS_IT_IS]
+
+
+def _around(index: int, tried: Sequence[_Tried]) -> Float64[Tensor, "2 n"] | None:
+    """Give the corners of windows, with what is around them, on the photo."""
+    corners: list[Tensor] = []
+    for one in tried:
+        stance, margin = one.stances[index], one.window.margin_tx
+        if stance is None or margin is None:
+            return None
+        bottom, right = (side - 0.5 + margin for side in one.window.strength.shape)
+        start = -0.5 - margin
+        places = [[start, right, start, right], [start, start, bottom, bottom], [1.0] * 4]
+        corners.append(stance.map @ stance.map.new_tensor(places))
+    return torch.cat(corners, 1)
 
 
 def _for_window(tried: _Tried, held: Sequence[int]) -> list[int]:

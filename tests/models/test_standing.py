@@ -7,7 +7,7 @@ from torch import Tensor
 from tests.models.test_stance import linear_of, photo_along
 from tests.pictures import picture, printed
 from texsr.models.resample import reduce
-from texsr.models.standing import MOST_ACROSS, WINDOW_TX, Way, ways_to_lay, windows_of
+from texsr.models.standing import AS_IT_IS, MOST_ACROSS, WINDOW_TX, Way, ways_to_lay, windows_of
 
 SCALE = 4
 
@@ -47,6 +47,10 @@ def test_charts_that_a_photo_shows_at_different_turns_have_a_way_each():
     ):
         off = min(float((one / SCALE - turned).abs().max()) for one in linear)
         assert off < 0.1
+    for way in ways:  # each is laid for its own half of the photo, about
+        assert way.around is not None
+        y = way.around[1].clamp(0, 480)
+        assert float(y.max() - y.min()) < 1.6 * 240
 
 
 def test_all_windows_of_a_picture_agree_on_one_way():
@@ -54,19 +58,20 @@ def test_all_windows_of_a_picture_agree_on_one_way():
     photo, _ = photo_along(truth, linear_of(130, False, 1.2))
     (way,) = found(low_of(truth), photo)
     assert way.linear is not None
+    assert way.around is not None
     assert float((way.linear - linear_of(130, False, 1.2) * SCALE).abs().max()) < 0.05 * SCALE
     assert way.share > 0.6
 
 
 def test_a_photo_of_something_else_is_left_as_it_is():
-    assert found(low_of(drawn(5, 160, 160)), picture(3, 150, 170)) == [Way(None, 0.0)]
+    assert found(low_of(drawn(5, 160, 160)), picture(3, 150, 170)) == [AS_IT_IS]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 40)])
 def test_where_there_is_nothing_to_go_by_nothing_is_asked(size):
     flat = torch.full((3, *size), 0.4)
     assert windows_of(flat) == []
-    assert found(flat, picture(0, 40, 50)) == [Way(None, 0.0)]
+    assert found(flat, picture(0, 40, 50)) == [AS_IT_IS]
 
 
 @pytest.mark.parametrize("size", [(8, 30), (64, 64), (65, 130), (500, 90)])
