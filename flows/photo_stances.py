@@ -85,8 +85,12 @@ def lay_photos(
             progress(STAGE, min(index * each + done, (index + 1) * each), len(photos) * each)
         for way in ways:
             stances.append(_stance(index, way, scale))
-            laid.append(planes if way.linear is None else _laid(photo, way, scale))
-            px.append(1.0 if way.linear is None else stances[-1].px_per_texel)
+            if way.linear is None:
+                laid.append(planes)
+                px.append(1.0)
+            else:
+                laid.append(_laid(photo, way.linear, way.around, scale))
+                px.append(stances[-1].px_per_texel)
     return LaidPhotos(references=Cropped(photos=laid, px=tuple(px)), stances=tuple(stances))
 
 
@@ -95,15 +99,19 @@ def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
     return without_invalid(color, torch.from_numpy(photo.valid)).contiguous()
 
 
-def _laid(photo: Photo, way: Way, scale: int) -> Tensor:
+def _laid(
+    photo: Photo,
+    linear: Float64[Tensor, "2 2"],
+    around: Float64[Tensor, "2 n"] | None,
+    scale: int,
+) -> Float32[Tensor, "3 h w"]:
     """Resample a photo, or what is of use of it, so that it lies as the picture does."""
-    assert way.linear is not None
-    turn = Turn(linear=np.linalg.inv(way.linear.numpy()) * scale, offset=np.zeros(2))
+    turn = Turn(linear=np.linalg.inv(linear.numpy()) * scale, offset=np.zeros(2))
     height, width = photo.valid.shape
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
     box = _box(turn.applied(corners))
-    if way.around is not None:
-        box = _box(turn.applied(way.around.numpy().T + 0.5)).intersected(box)
+    if around is not None:
+        box = _box(turn.applied(around.numpy().T + 0.5)).intersected(box)
     return turned_crop(PhotoPyramid(photo), turn, box)
 
 

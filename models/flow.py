@@ -119,8 +119,8 @@ def px_along(flow: Float32[Tensor, "2 h w"], own: float = 1.0) -> Float32[Tensor
 
     Args:
         flow: that leads to it.
-        own: pixels of the photo as it was taken to one of it as it is given; what was reduced is
-            told from what was not by nothing, so more than 1 counts as 1.
+        own: pixels of the photo as it was taken to one of it as it is given. More than 1 counts as
+            1: a finer photo is aligned no better, and would be trusted too much.
     """
     smooth = functional.pad(blur(flow[None], PX_WINDOW)[0], (1, 1, 1, 1), mode="replicate")
     along_x = (smooth[:, 1:-1, 2:] - smooth[:, 1:-1, :-2]) * 0.5

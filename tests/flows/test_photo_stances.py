@@ -5,17 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.models.test_stance import linear_of, photo_along
-from tests.pictures import picture, printed
+from tests.pictures import picture
+from tests.planes import drawn, linear_of, photo_along
 from texsr.flows.photo_stances import as_they_are, lay_photos, photo_of
 from texsr.flows.progress import silent
 from texsr.models.resample import reduce
 
 SCALE = 4
-
-
-def drawn(seed: int, height: int, width: int) -> Tensor:
-    return printed(seed, height, width, 24) * 0.6 + printed(seed + 50, height, width, 7) * 0.4
 
 
 def low_of(truth: Tensor) -> Tensor:

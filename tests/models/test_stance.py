@@ -1,13 +1,12 @@
 """How a photo stands beside a window: known turns, mirrors, scales and slants are found."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
-from tests.pictures import picture, printed
-from texsr.models.planar_maps import Laid, canvas_of, chained, filled, inverse, resampled
+from tests.pictures import picture
+from tests.planes import drawn, linear_of, photo_along
+from texsr.models.planar_maps import Laid, chained
 from texsr.models.resample import reduce
 from texsr.models.stance import checked, is_sound, located, proposed, strength
 
@@ -15,25 +14,9 @@ SCALE = 4
 SIDE_TX = 48
 
 
-def linear_of(degrees: float, mirrored: bool, px: float, squeezed: float = 1.0) -> Tensor:
-    """From high texels to pixels of a photo."""
-    angle = math.radians(degrees)
-    turn = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-    linear = torch.tensor(turn, dtype=torch.float64) * px
-    linear[:, 1] *= squeezed
-    return linear * torch.tensor([[-1.0], [1.0]]) if mirrored else linear
-
-
-def photo_along(truth: Tensor, linear: Tensor) -> tuple[Tensor, Tensor]:
-    """Photograph a plane; give the photo, and the map from the plane to it."""
-    seen = canvas_of(truth, torch.linalg.inv(linear))
-    color, inside = resampled(Laid(truth), seen.map, seen.size)
-    return filled(color, inside).clamp(0, 1), inverse(seen.map)
-
-
 def scene(linear: Tensor) -> tuple[Tensor, Laid, Tensor]:
     """A window, a photo of more than that, and the map from the window's texels to it."""
-    truth = printed(3, 288, 320, cell=24) * 0.6 + printed(4, 288, 320, cell=7) * 0.4
+    truth = drawn(3, 288, 320)
     photo, to_photo = photo_along(truth, linear)
     top, left = 40, 64
     side = SIDE_TX * SCALE

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.models.test_stance import linear_of, photo_along
-from tests.pictures import picture, printed
+from tests.pictures import picture
+from tests.planes import drawn, linear_of, photo_along
 from texsr.models.resample import reduce
 from texsr.models.standing import AS_IT_IS, MOST_ACROSS, WINDOW_TX, Way, ways_to_lay, windows_of
 
@@ -17,10 +17,6 @@ def found(low: Tensor, photo: Tensor) -> list[Way]:
     assert asked == [None] * len(windows_of(low))
     assert ways is not None
     return ways
-
-
-def drawn(seed: int, height: int, width: int) -> Tensor:
-    return printed(seed, height, width, 24) * 0.6 + printed(seed + 50, height, width, 7) * 0.4
 
 
 def low_of(truth: Tensor) -> Tensor:
