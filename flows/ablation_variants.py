@@ -6,7 +6,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float32
 from torch import Tensor, nn
-from torch.nn import functional
 
 from texsr.flows.ablation_settings import Table
 from texsr.flows.ablation_subjects import COUNTS, SCALE
@@ -19,6 +18,7 @@ from texsr.models.checkpoint import read_checkpoint
 from texsr.models.coarse_to_fine import find_anywhere
 from texsr.models.masa import Masa, stacked
 from texsr.models.parts import Choice, Parts
+from texsr.models.resample import resize
 from texsr.pipeline.errors import SettingsError
 
 NUM_REFERENCES = 4
@@ -235,4 +235,4 @@ def _ciaosr(model: Published, scale: float) -> Iterator[Variant]:
 
 
 def _bicubic(low: Tensor, references: list[Tensor], size: tuple[int, int]) -> Tensor:
-    return functional.interpolate(low[None], size, mode="bicubic", antialias=True)[0]
+    return resize(low[None], size)[0]

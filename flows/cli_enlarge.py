@@ -13,35 +13,41 @@ if TYPE_CHECKING:
     from texsr.flows.photo_stances import PhotoStance
 
 
+Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="PNG, JPEG or TIFF.")]
+Photos = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="PHOTO", help="A photo of the same thing, or a folder; repeat for more."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="[default: NAME_x4.png for NAME.png]")
+]
+Scale = Annotated[float, typer.Option(help="Pixels per pixel and axis, 1.5 to 8.")]
+TileSize = Annotated[
+    int,
+    typer.Option(
+        "--tile-size", metavar="PX", help="Side of a tile of PICTURE, up to a multiple of 8."
+    ),
+]
+AsGiven = Annotated[
+    bool,
+    typer.Option(
+        "--as-given", help="Do not look how photos lie beside PICTURE: they lie as it does."
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+
 def enlarge(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="PNG, JPEG or TIFF.")],
-    reference: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="PHOTO", help="A photo of the same thing, or a folder; repeat for more."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="[default: NAME_x4.png for NAME.png]"),
-    ] = None,
-    scale: Annotated[float, typer.Option(help="Pixels per pixel and axis, 1.5 to 8.")] = 4.0,
+    picture: Picture,
+    reference: Photos = None,
+    out: Out = None,
+    scale: Scale = 4.0,
     model: options.Model = "auto",
     head: options.Head = None,
     device: options.Device = "auto",
-    tile_size: Annotated[
-        int,
-        typer.Option(
-            "--tile-size", metavar="PX", help="Side of a tile of PICTURE, up to a multiple of 8."
-        ),
-    ] = 128,
-    as_given: Annotated[
-        bool,
-        typer.Option(
-            "--as-given", help="Do not look how photos lie beside PICTURE: they lie as it does."
-        ),
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    tile_size: TileSize = 128,
+    as_given: AsGiven = False,
+    force: Force = False,
     json: options.Json = False,
 ) -> None:
     """Make a texture map or a picture larger, with photos that no cameras go with, or alone.
@@ -93,11 +99,10 @@ def _text(outcome: "EnlargeOutcome") -> str:
 
 def _told(outcome: "EnlargeOutcome", stance: "PhotoStance") -> str:
     name = outcome.references[stance.photo].name
-    if not stance.explains:
+    if not stance.found:
         return f"  {name}: not found in the picture; given as it is"
-    turned = f"turned by {stance.turned_deg:.0f} degrees"
     mirrored = ", mirrored" if stance.mirrored else ""
-    return (
-        f"  {name}: {turned}{mirrored}, {stance.px_per_texel:.2g} px a texel, "
-        f"shows {stance.explains:.0%} of the detail looked at"
-    )
+    turned = f"turned by {stance.turned_deg:.0f} degrees{mirrored}"
+    lies = "lies as the picture" if stance.as_it_is else turned
+    finer = "" if stance.as_it_is else f", {stance.px_per_texel:.2g} px a texel"
+    return f"  {name}: {lies}{finer}, shows {stance.explains:.0%} of the detail looked at"

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from texsr.models.batches import Batch
-from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.resample import enlarge_faithfully, reduce, resize
 
 TWICE = 2
 ODDS_BEYOND = 0.5  # of batches beyond the tiles' own scale
@@ -31,7 +31,7 @@ def at_any_scale(batch: Batch, rng: np.random.Generator, scale: int) -> tuple[Ba
     given, known = (coarsened(batch), TWICE * scale) if beyond else (batch, scale)
     share = float(rng.uniform(1.0 / TWICE if beyond else 1.0 / scale, 1.0))
     size = round(batch.truth.shape[2] * share), round(batch.truth.shape[3] * share)
-    truth = functional.interpolate(given.truth, size, mode="bicubic", antialias=True)
+    truth = resize(given.truth, size)
     covered = functional.interpolate(given.covered, size, mode="nearest")
     return given._replace(truth=truth.clamp(0.0, 1.0), covered=covered), known
 

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Shaped
 from torch import Tensor
-from torch.nn import functional
 
 from texsr.flows.tiles import TileInput
 from texsr.flows.training_data import CONTEXT_TX, Pack, PackSettings, packed
 from texsr.models.crispness import measure_crispness
 from texsr.models.data import Patch, PatchSettings, draw_patch
-from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.models.resample import enlarge_faithfully, reduce, resize
 from texsr.pipeline.artwork import draw_artwork
 from texsr.pipeline.color import to_float
 from texsr.pipeline.errors import CaptureError
@@ -175,9 +174,7 @@ def _crop(
     cut = picture[:, y : y + taken, x : x + taken]
     color = cut.float() if cut.is_floating_point() else torch.from_numpy(to_float(cut.numpy()))
     if taken > side:
-        color = functional.interpolate(
-            color[None], size=(side, side), mode="bicubic", antialias=True, align_corners=False
-        )[0].clamp_(0.0, 1.0)
+        color = resize(color[None], (side, side))[0].clamp_(0.0, 1.0)
     return color.contiguous()
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from torch import Tensor
 
 from texsr.flows.progress import Progress
-from texsr.models.standing import Way, ways_to_lay, windows_of
+from texsr.models.standing import AS_IT_IS, Standing, Way, windows_of
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_float
 from texsr.pipeline.pyramid import PhotoPyramid
@@ -32,14 +32,18 @@ class PhotoStance:
 
     photo: int
     """Which one, counted from 0."""
+    found: bool
+    """Where it is not found, it is given as it is."""
+    as_it_is: bool
+    """It is given as it was: it lies as the picture does, nearly, or was found nowhere."""
     turned_deg: float
     """By how much the photo is turned against the picture, clockwise, (-180, 180]."""
     mirrored: bool
     px_per_texel: float
-    """Its pixels to a texel of the result, along an axis."""
+    """Its pixels to a texel of the result, along an axis; as it is, 1."""
     explains: float
-    """[0, 1]; share of the picture's detail that it shows like this, in the windows asked; 0: it
-    was found nowhere, and is given as it is."""
+    """[0, 1]; about the share of the picture's detail that it shows like this, in the windows that
+    were asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,24 +78,20 @@ def lay_photos(
         scale: high texels to a low one; a pixel of what is laid is one.
         progress: told of the windows of the picture that were asked, photo by photo.
     """
-    laid, px, stances = list[Tensor](), list[float](), list[PhotoStance]()
-    each = len(windows_of(picture))
+    laid, stances, windows = list[Tensor](), list[PhotoStance](), windows_of(picture)
+    num_asked = len(photos) * len(windows)
     for index, photo in enumerate(photos):
-        planes = _planes(photo)
-        progress(STAGE, index * each, len(photos) * each)
-        ways: list[Way] = []
-        for done, found in enumerate(ways_to_lay(picture, planes, scale), 1):
-            ways = found or ways
-            progress(STAGE, min(index * each + done, (index + 1) * each), len(photos) * each)
-        for way in ways:
+        standing = Standing(_planes(photo), scale)
+        for number, window in enumerate(windows, index * len(windows)):
+            progress(STAGE, number, num_asked)
+            standing.look_at(window)
+        for way in standing.ways():
             stances.append(_stance(index, way, scale))
-            if way.linear is None:
-                laid.append(planes)
-                px.append(1.0)
-            else:
-                laid.append(_laid(photo, way.linear, way.around, scale))
-                px.append(stances[-1].px_per_texel)
-    return LaidPhotos(references=Cropped(photos=laid, px=tuple(px)), stances=tuple(stances))
+            as_it_is = way.linear is None
+            laid.append(standing.laid.photo if as_it_is else _laid(photo, way, scale))
+    progress(STAGE, num_asked, num_asked)
+    px = tuple(stance.px_per_texel for stance in stances)
+    return LaidPhotos(references=Cropped(photos=laid, px=px), stances=tuple(stances))
 
 
 def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
@@ -99,35 +99,30 @@ def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
     return without_invalid(color, torch.from_numpy(photo.valid)).contiguous()
 
 
-def _laid(
-    photo: Photo,
-    linear: Float64[Tensor, "2 2"],
-    around: Float64[Tensor, "2 n"] | None,
-    scale: int,
-) -> Float32[Tensor, "3 h w"]:
+def _laid(photo: Photo, way: Way, scale: int) -> Float32[Tensor, "3 h w"]:
     """Resample a photo, or what is of use of it, so that it lies as the picture does."""
-    turn = Turn(linear=np.linalg.inv(linear.numpy()) * scale, offset=np.zeros(2))
+    turn = Turn(linear=np.linalg.inv(_linear(way, scale)) * scale, offset=np.zeros(2))
     height, width = photo.valid.shape
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
-    box = _box(turn.applied(corners))
-    if around is not None:
-        box = _box(turn.applied(around.numpy().T + 0.5)).intersected(box)
+    frame = Region(x=0, y=0, width=width, height=height)
+    box = Region.around(turn.applied(frame.corners))
+    if way.around is not None:
+        box = Region.around(turn.applied(way.around.numpy().T + 0.5)).intersected(box)
     return turned_crop(PhotoPyramid(photo), turn, box)
 
 
-def _box(points: Float64[np.ndarray, "n 2"]) -> Region:
-    start, end = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
-    wide, tall = (int(side) for side in end - start)
-    return Region(x=int(start[0]), y=int(start[1]), width=wide, height=tall)
+def _linear(way: Way, scale: int) -> Float64[np.ndarray, "2 2"]:
+    return np.eye(2) * scale if way.linear is None else way.linear.numpy()
 
 
 def _stance(photo: int, way: Way, scale: int) -> PhotoStance:
-    linear = np.eye(2) * scale if way.linear is None else way.linear.numpy()
+    linear = _linear(way, scale)
     mirrored = bool(np.linalg.det(linear) < 0)
     upright = linear * np.array([[-1.0], [1.0]]) if mirrored else linear
     turned = math.degrees(math.atan2(upright[1, 0] - upright[0, 1], upright[0, 0] + upright[1, 1]))
     return PhotoStance(
         photo=photo,
+        found=way is not AS_IT_IS,
+        as_it_is=way.linear is None,
         turned_deg=round(turned, 1),
         mirrored=mirrored,
         px_per_texel=round(math.sqrt(abs(float(np.linalg.det(linear)))) / scale, 3),

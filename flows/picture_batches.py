@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from texsr.flows.picture_examples import SCALE, Example, Examples, planes
 from texsr.models.batches import PictureBatch
+from texsr.models.resample import resize
 
 REFERENCE_COUNTS, COUNT_ODDS = (0, 1, 2, 4), (0.15, 0.35, 0.2, 0.3)
 
@@ -42,7 +43,7 @@ def resized_truth(batch: PictureBatch, rng: np.random.Generator) -> PictureBatch
     share = float(rng.uniform(1.0 / SCALE, 1.0))
     size = round(height * share), round(width * share)
     return batch._replace(
-        truth=functional.interpolate(batch.truth, size, mode="bicubic", antialias=True).clamp(0, 1),
+        truth=resize(batch.truth, size).clamp(0, 1),
         covered=functional.interpolate(batch.covered, size, mode="nearest"),
     )
 

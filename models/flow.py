@@ -24,6 +24,7 @@ from texsr.models.alignment import luma_of, spread
 from texsr.models.displacement import displacement, slope_products
 from texsr.models.matching import REACH, SIDE, Matches
 from texsr.models.nearby import NearMatch
+from texsr.models.planar_maps import looked_up
 from texsr.models.resample import reduce
 from texsr.models.smoothing import blur
 
@@ -149,7 +150,7 @@ def carried(
     """
     x, y = _places(spread(flow[None], scale)[0] * scale)
     tall, wide = photo.shape[1:]
-    color = _looked_up(photo, x, y, "bicubic")
+    color = looked_up(photo, x, y, "bicubic")
     return color, ((x >= 0) & (x <= wide - 1) & (y >= 0) & (y <= tall - 1)).float()
 
 
@@ -180,7 +181,7 @@ def _most_alike(
 def _alike(asked: Tensor, shown: Tensor, flow: Tensor) -> Float32[Tensor, "h w"]:
     """Give the cosine of each patch of a tile and what a flow leads to; 0 outside of the photo."""
     x, y = _places(flow)
-    there = _looked_up(shown, x, y, "bilinear")
+    there = looked_up(shown, x, y, "bilinear")
     products = torch.stack([asked * there, asked * asked, there * there]).sum(1, keepdim=True)
     pooled = functional.avg_pool2d(products, SIDE, 1, 1, count_include_pad=False)[:, 0]
     cosine = pooled[0] / (pooled[1] * pooled[2]).sqrt().clamp_min(NO_WEIGHT)
@@ -194,7 +195,7 @@ def _nearer(
     """Match near where a flow leads, and let it follow."""
     for reach, sigma in NEARER:
         near = NearMatch(asked, reach)
-        near.look_at(_looked_up(shown, *_places(flow), "bilinear"))
+        near.look_at(looked_up(shown, *_places(flow), "bilinear"))
         left = evidence_of(near.found(), asked.shape[2] - REACH)
         weight = coherent(left, NEAR_AGREEING)
         off = left.offset - fit_locally(left.offset, weight, sigma).offset
@@ -214,10 +215,3 @@ def _places(flow: Float32[Tensor, "2 h w"]) -> tuple[Tensor, Tensor]:
     rows, columns = flow.shape[1:]
     x = torch.arange(columns, device=flow.device)[None] + flow[0]
     return x, torch.arange(rows, device=flow.device)[:, None] + flow[1]
-
-
-def _looked_up(planes: Float32[Tensor, "c _ _"], x: Tensor, y: Tensor, mode: str) -> Tensor:
-    """Sample planes at places counted in their own; the border is repeated."""
-    tall, wide = planes.shape[1:]
-    grid = torch.stack([(x + 0.5) * (2.0 / wide) - 1.0, (y + 0.5) * (2.0 / tall) - 1.0], -1)
-    return functional.grid_sample(planes[None], grid[None], mode, "border", align_corners=False)[0]

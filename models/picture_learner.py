@@ -13,14 +13,13 @@ from typing import final
 import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
-from torch.nn import functional
 
 from texsr.models.batches import Batch, PictureBatch
 from texsr.models.learner import Learnt, Made, TrainingSettings
 from texsr.models.losses import shared_l1
 from texsr.models.networks import ARCHITECTURES, Architecture, named_by
 from texsr.models.relations import Tuition
-from texsr.models.resample import enlarge, reduce
+from texsr.models.resample import enlarge, reduce, resize
 from texsr.models.restoring import REACH_TX, Restore, pictures_of
 from texsr.models.training import share_of_rate
 
@@ -75,7 +74,7 @@ class PictureLearner:
         high = torch.stack([one.high for one in restored])
         answer = batch.truth, batch.covered
         with torch.no_grad():
-            base = functional.interpolate(batch.low, size, mode="bicubic", antialias=True)
+            base = resize(batch.low, size)
         losses = {"l1": shared_l1(high, *answer, base)}
         if self.settings.reciprocal_weight and batch.num_references:
             losses["reciprocal"] = _reciprocal(restore, high, batch.references)

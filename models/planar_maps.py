@@ -7,10 +7,11 @@ of their upper left texel or pixel.
 from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from texsr.models.resample import resize
 from texsr.models.smoothing import blur
 
 WEIGHT_SIGMA, STIFFNESS = 2.0, 400.0  # of a map fitted to a flow
@@ -39,12 +40,8 @@ class Laid:
         if size == (height, width):
             return self.photo
         if size not in self._reduced:
-            self._reduced[size] = resized(self.photo, size)
+            self._reduced[size] = resize(self.photo[None], size)[0]
         return self._reduced[size]
-
-    def forget(self) -> None:
-        """Let go of what was made smaller."""
-        self._reduced.clear()
 
 
 def resampled(
@@ -62,12 +59,21 @@ def resampled(
     """
     photo = laid.at(max(1.0, float(torch.linalg.svdvals(map_[:, :2])[-1])))
     map_ = chained(between(laid.photo.shape[1:], photo.shape[1:]), map_)
+    x, y = torch.einsum("dk,khw->dhw", map_, _places(size))
     tall, wide = photo.shape[1:]
-    at = torch.einsum("dk,khw->dhw", map_, _places(size)) + 0.5
-    inside = (at[0] >= 0) & (at[0] <= wide) & (at[1] >= 0) & (at[1] <= tall)
-    grid = torch.stack([at[0] * (2.0 / wide) - 1.0, at[1] * (2.0 / tall) - 1.0], -1).float()
-    color = functional.grid_sample(photo[None], grid[None], "bicubic", "border", False)[0]
-    return color, inside.float()
+    inside = (x >= -0.5) & (x <= wide - 0.5) & (y >= -0.5) & (y <= tall - 0.5)
+    return looked_up(photo, x, y, "bicubic"), inside.float()
+
+
+def looked_up(
+    planes: Float32[Tensor, "c _ _"], x: Float[Tensor, "h w"], y: Float[Tensor, "h w"], mode: str
+) -> Float32[Tensor, "c h w"]:
+    """Sample planes at places; the border is repeated. Modes are those of PyTorch's sampler."""
+    tall, wide = planes.shape[1:]
+    grid = torch.stack([(x + 0.5) * (2.0 / wide) - 1.0, (y + 0.5) * (2.0 / tall) - 1.0], -1)
+    return functional.grid_sample(
+        planes[None], grid[None].to(planes.dtype), mode, "border", align_corners=False
+    )[0]
 
 
 def fitted_map(
@@ -120,13 +126,6 @@ def inverse(map_: Float64[Tensor, "2 3"]) -> Float64[Tensor, "2 3"]:
     """Give the map back."""
     linear = torch.linalg.inv(map_[:, :2])
     return torch.cat([linear, -linear @ map_[:, 2:]], 1)
-
-
-def resized(image: Float32[Tensor, "3 h w"], size: tuple[int, ...]) -> Float32[Tensor, "3 _ _"]:
-    """Bring an image to another height and width, antialiased where that is smaller."""
-    return functional.interpolate(
-        image[None], size=size, mode="bicubic", antialias=True, align_corners=False
-    )[0]
 
 
 def filled(color: Float32[Tensor, "3 h w"], inside: Float32[Tensor, "h w"]) -> Tensor:

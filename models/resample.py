@@ -29,6 +29,13 @@ def reduce(high: Float32[Tensor, "b c H W"], scale: int) -> Float32[Tensor, "b c
     )
 
 
+def resize(image: Float32[Tensor, "b c h w"], size: tuple[int, int]) -> Float32[Tensor, "b c H W"]:
+    """Bring an image to a height and width, whole scale or not: bicubic, antialiased if smaller."""
+    return functional.interpolate(
+        image, size=size, mode="bicubic", antialias=True, align_corners=False
+    )
+
+
 def enlarge_faithfully(low: Float32[Tensor, "b c h w"], scale: int) -> Float32[Tensor, "b c H W"]:
     """Enlarge such that `reduce` gives the low image back.
 

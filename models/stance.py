@@ -33,8 +33,8 @@ from texsr.models.planar_maps import (
     inverse,
     offsets_by,
     resampled,
-    resized,
 )
+from texsr.models.resample import resize
 from texsr.models.smoothing import blur
 
 TURNS = 12
@@ -54,8 +54,8 @@ class Located(NamedTuple):
 
     map: Float64[Tensor, "2 3"]
     consensus: float
-    """Weight of the matches that lie on that map, for each patch of the window; about 0.02 may be
-    chance, 0.3 is much."""
+    """Weight of the matches that lie on that map, for each site that the window was reduced to;
+    about 0.02 may be chance, 0.3 is much."""
 
 
 class Stance(NamedTuple):
@@ -110,7 +110,7 @@ def located(
         linear: the linear part of the map, about.
     """
     cell = max(window.shape[1:]) / FINE_SITES
-    small = resized(window, _sites(window, cell))
+    small = resize(window[None], _sites(window, cell))[0]
     whole = canvas_of(laid.photo, linear * cell)
     if min(whole.size) < LEAST_SITES:
         return None
@@ -170,7 +170,7 @@ def is_sound(linear: Float64[Tensor, "2 2"], scale: int) -> bool:
 def _coarsely(window: Tensor, laid: Laid, scale: int) -> Iterator[Located]:
     """Match a window with a photo in all turns and at all scales."""
     cell = max(window.shape[1:]) / COARSE_SITES
-    small = resized(window, _sites(window, cell))
+    small = resize(window[None], _sites(window, cell))[0]
     to_small = between(window.shape[1:], small.shape[1:])
     photos = [laid.at(px * scale * cell) for px in SCALES]
     photos = [photo for photo in photos if min(photo.shape[1:]) >= LEAST_SITES]
@@ -185,7 +185,7 @@ def _coarsely(window: Tensor, laid: Laid, scale: int) -> Iterator[Located]:
             if found is not None:
                 to_photo = between(photo.shape[1:], laid.photo.shape[1:])
                 there = chained(chained(to_photo, _of_sites(found.map)), to_turned)
-                yield Located(there, found.weight)
+                yield Located(there, found.weight / small[0].numel())
 
 
 def _turns() -> Iterator[Float64[Tensor, "2 2"]]:

@@ -6,9 +6,9 @@ photo stands beside them (`texsr.models.stance`). What was found for one is trie
 that is searched for. A photo is then laid in as many ways as explain something that no other does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from jaxtyping import Float32, Float64
@@ -41,7 +41,7 @@ class Way(NamedTuple):
     around: Float64[Tensor, "2 n"] | None
     """Places of the photo, x and y of pixels, that lie around all that it is laid for: the windows
     chosen, and about halfway to the next ones; None: the whole photo, of a picture that is one
-    window, or as it is."""
+    window."""
 
 
 AS_IT_IS = Way(None, 0.0, None)  # a photo that explains nothing
@@ -70,31 +70,41 @@ class _Tried(NamedTuple):
     window: Window
 
 
-def ways_to_lay(
-    picture: Float32[Tensor, "3 h w"], photo: Float32[Tensor, "3 _ _"], scale: int
-) -> Iterator[list[Way] | None]:
-    """Find how a photo has to be laid to stand as what it shows of a picture.
+@final
+class Standing:
+    """Finds how a photo stands beside a picture, whose windows are looked at one by one."""
 
-    Args:
-        picture: of low texels, sRGB-encoded, [0, 1], of any size.
-        photo: sRGB-encoded, [0, 1].
-        scale: high texels to a low one.
+    def __init__(self, photo: Float32[Tensor, "3 _ _"], scale: int) -> None:
+        """Take the photo, sRGB-encoded, [0, 1], and how many high texels are to a low one."""
+        self.laid, self.scale = Laid(photo), scale
+        self._known: list[Tensor | None] = [None]
+        self._tried: list[_Tried] = []
 
-    Yields:
-        None for each of `windows_of`, as it has been asked; then the ways, what explains most
-        first. If there are none in which it explains something, it is laid as it is.
-    """
-    laid, known, tried = Laid(photo), list[Tensor | None]([None]), list[_Tried]()
-    for window in windows_of(picture):
-        found = [_as_known(window, laid, linear, scale) for linear in known]
+    def look_at(self, window: Window) -> None:
+        """Try on a window what is known; search where none of it is enough."""
+        found = [_as_known(window, self.laid, linear, self.scale) for linear in self._known]
         if not any(_is_enough(one, window) for one in found):
-            more = _searched(window, laid, scale)
-            known += [stance.map[:, :2] for stance in more]
+            more = _searched(window, self.laid, self.scale)
+            self._known += [stance.map[:, :2] for stance in more]
             found += more
-        tried.append(_tried(found, window))
-        yield None
-    laid.forget()
-    yield _chosen(known, tried)
+        self._tried.append(_tried(found, window))
+
+    def ways(self) -> list[Way]:
+        """Give how the photo has to be laid, what explains most first; at least one.
+
+        Without any way in which it explains something, it is laid as it is.
+        """
+        chosen: dict[int, list[_Tried]] = {}
+        for one in self._tried:
+            for index in _for_window(one, list(chosen)):
+                chosen.setdefault(index, []).append(one)
+        whole = sum(float(one.window.strength.sum()) for one in self._tried)
+        ways = [
+            Way(self._known[index], _explained(index, self._tried) / whole, _around(index, own))
+            for index, own in chosen.items()
+        ]
+        ways.sort(key=lambda way: -way.share)
+        return ways[:MOST_WAYS] or [AS_IT_IS]
 
 
 def windows_of(picture: Float32[Tensor, "3 h w"]) -> list[Window]:
@@ -167,21 +177,6 @@ def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
         for one, own in zip(sure, consensus, strict=True)
     ]
     return _Tried(sure, worth, found, window)
-
-
-def _chosen(known: Sequence[Tensor | None], tried: Sequence[_Tried]) -> list[Way]:
-    """Choose for each window what explains it; in all, the ways that explain most."""
-    chosen: dict[int, list[_Tried]] = {}
-    for one in tried:
-        for index in _for_window(one, list(chosen)):
-            chosen.setdefault(index, []).append(one)
-    whole = sum(float(one.window.strength.sum()) for one in tried)
-    ways = [
-        Way(known[index], _explained(index, tried) / whole, _around(index, own) if index else None)
-        for index, own in chosen.items()
-    ]
-    ways.sort(key=lambda way: -way.share)
-    return ways[:MOST_WAYS] or [AS_IT_IS]
 
 
 def _around(index: int, tried: Sequence[_Tried]) -> Float64[Tensor, "2 n"] | None:

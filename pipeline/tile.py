@@ -16,6 +16,13 @@ class Region:
     width: int
     height: int
 
+    @staticmethod
+    def around(points: Float64[np.ndarray, "n 2"]) -> "Region":
+        """Give the smallest region in which all points (x, y) lie."""
+        start, end = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+        (x, y), (width, height) = start.astype(int).tolist(), (end - start).astype(int).tolist()
+        return Region(x=x, y=y, width=width, height=height)
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Index of this region in an array of the whole plane: rows, columns."""

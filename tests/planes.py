@@ -7,11 +7,17 @@ from torch import Tensor
 
 from tests.pictures import printed
 from texsr.models.planar_maps import Laid, canvas_of, filled, inverse, resampled
+from texsr.models.resample import reduce
 
 
 def drawn(seed: int, height: int, width: int) -> Tensor:
     """Draw spots of two sizes: there is something to go by at every scale."""
     return printed(seed, height, width, 24) * 0.6 + printed(seed + 50, height, width, 7) * 0.4
+
+
+def low_of(truth: Tensor) -> Tensor:
+    """Reduce by 4."""
+    return reduce(truth[None], 4)[0].clamp(0, 1)
 
 
 def linear_of(degrees: float, mirrored: bool, px: float, squeezed: float = 1.0) -> Tensor:

@@ -211,12 +211,15 @@ def box_around(points: Float64[np.ndarray, "n 2"], most: int | None = None) -> R
     """
     low, high = points.min(axis=0), points.max(axis=0)
     margin = CROP_MARGIN * float((high - low).max()) + 2.0
-    start, end = np.floor(low - margin).astype(int), np.ceil(high + margin).astype(int)
-    size = end - start
-    if most is not None:
-        start = start + np.maximum(size - most, 0) // 2
-        size = np.minimum(size, most)
-    return Region(x=int(start[0]), y=int(start[1]), width=int(size[0]), height=int(size[1]))
+    box = Region.around(np.stack([low - margin, high + margin]))
+    if most is None:
+        return box
+    return Region(
+        x=box.x + max(box.width - most, 0) // 2,
+        y=box.y + max(box.height - most, 0) // 2,
+        width=min(box.width, most),
+        height=min(box.height, most),
+    )
 
 
 def without_invalid(

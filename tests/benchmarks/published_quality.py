@@ -174,7 +174,8 @@ def answer(
         notes="PSNR-Y in dB / SSIM-Y on covered texels, as in AMRSR's table, whose sets were never "
         "published: these are tiles of our validation captures (`texture_map_set.py`), x4. No "
         "network is told where in a tile a crop belongs. What models of the project answer is made "
-        "true to the low tile, which alone beats bicubic.",
+        "true to the low tile, which alone beats bicubic. The crops of a tile are laid as `texsr "
+        "enlarge` lays photos, unless they are given as they are.",
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.pictures import picture, printed
+from tests.pictures import picture
+from tests.planes import drawn
 from texsr.flows.cli import app
 from texsr.flows.enlarge import EnlargeJob, enlarge
 from texsr.flows.model_choice import shipped_folder
@@ -63,8 +64,7 @@ def test_a_photo_of_the_same_thing_is_worth_decibels(low, truth):
 
 
 def test_a_photo_that_lies_otherwise_is_laid_and_told_of(tmp_path):
-    rgb = printed(0, 192, 256, 24) * 0.6 + printed(1, 192, 256, 7) * 0.4
-    truth = (rgb.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    truth = (drawn(0, 192, 256).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     path, photo = tmp_path / "map.png", tmp_path / "front.png"
     Image.fromarray(truth).resize((64, 48), Image.Resampling.BICUBIC).save(path)
     larger = Image.fromarray(truth).resize((384, 288), Image.Resampling.BICUBIC)

@@ -6,16 +6,11 @@ import torch
 from torch import Tensor
 
 from tests.pictures import picture
-from tests.planes import drawn, linear_of, photo_along
+from tests.planes import drawn, linear_of, low_of, photo_along
 from texsr.flows.photo_stances import as_they_are, lay_photos, photo_of
 from texsr.flows.progress import silent
-from texsr.models.resample import reduce
 
 SCALE = 4
-
-
-def low_of(truth: Tensor) -> Tensor:
-    return reduce(truth[None], SCALE)[0].clamp(0, 1)
 
 
 def stored(color: Tensor) -> np.ndarray:
@@ -32,6 +27,7 @@ def test_a_laid_photo_is_what_the_picture_shows(degrees, mirrored, px):
     (stance,), (color,) = laid.stances, laid.references.photos
     assert stance.turned_deg == pytest.approx(degrees, abs=2)
     assert stance.mirrored is mirrored
+    assert (stance.found, stance.as_it_is) == (True, False)
     assert stance.px_per_texel == pytest.approx(px, rel=0.03)
     assert laid.references.px == (stance.px_per_texel,)
     assert stance.explains > 0.6
@@ -52,7 +48,8 @@ def test_what_is_not_found_and_what_stands_as_the_picture_are_given_as_they_are(
     same, other = laid.stances
     assert (same.photo, same.turned_deg, same.mirrored, same.px_per_texel) == (0, 0.0, False, 1.0)
     assert same.explains > 0.6
-    assert (other.photo, other.explains) == (1, 0.0)
+    assert (same.found, same.as_it_is) == (True, True)
+    assert (other.photo, other.found, other.as_it_is, other.explains) == (1, False, True, 0.0)
 
 
 def test_progress_ends_with_the_last_window_of_the_last_photo():

@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 
 from tests.pictures import picture
-from tests.planes import drawn, linear_of, photo_along
+from tests.planes import drawn, linear_of, low_of, photo_along
 from texsr.models.planar_maps import Laid, chained
-from texsr.models.resample import reduce
 from texsr.models.stance import checked, is_sound, located, proposed, strength
 
 SCALE = 4
@@ -20,7 +19,7 @@ def scene(linear: Tensor) -> tuple[Tensor, Laid, Tensor]:
     photo, to_photo = photo_along(truth, linear)
     top, left = 40, 64
     side = SIDE_TX * SCALE
-    window = reduce(truth[None, :, top : top + side, left : left + side], SCALE)[0].clamp(0, 1)
+    window = low_of(truth[:, top : top + side, left : left + side])
     middle = (SCALE - 1) / 2
     placed = [[SCALE, 0, left + middle], [0, SCALE, top + middle]]
     return window, Laid(photo), chained(to_photo, torch.tensor(placed, dtype=torch.float64))

@@ -5,22 +5,17 @@ import torch
 from torch import Tensor
 
 from tests.pictures import picture
-from tests.planes import drawn, linear_of, photo_along
-from texsr.models.resample import reduce
-from texsr.models.standing import AS_IT_IS, MOST_ACROSS, WINDOW_TX, Way, ways_to_lay, windows_of
+from tests.planes import drawn, linear_of, low_of, photo_along
+from texsr.models.standing import AS_IT_IS, MOST_ACROSS, WINDOW_TX, Standing, Way, windows_of
 
 SCALE = 4
 
 
 def found(low: Tensor, photo: Tensor) -> list[Way]:
-    *asked, ways = ways_to_lay(low, photo, SCALE)
-    assert asked == [None] * len(windows_of(low))
-    assert ways is not None
-    return ways
-
-
-def low_of(truth: Tensor) -> Tensor:
-    return reduce(truth[None], SCALE)[0].clamp(0, 1)
+    standing = Standing(photo, SCALE)
+    for window in windows_of(low):
+        standing.look_at(window)
+    return standing.ways()
 
 
 def test_a_photo_that_stands_as_the_picture_is_left_as_it_is():
