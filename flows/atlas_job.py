@@ -10,6 +10,7 @@ from torch import Tensor
 
 from texsr.flows.calibration import Calibration, calibrate
 from texsr.flows.facts import Tally, atlas_record
+from texsr.flows.memory import MIB
 from texsr.flows.new_atlas import NewAtlas, create, discard, reduce_into, size_at
 from texsr.flows.scene import Scene
 from texsr.flows.settings import ReferenceForm
@@ -189,7 +190,7 @@ class AtlasJob:
             scale=self.made_scale,
             overlap_tx=upscaler.overlap_tx,
             bytes_per_texel=upscaler.bytes_per_texel(seeing) + of_crops,
-            budget=settings.memory_mb * 2**20 // 2 // WORKERS,
+            budget=settings.memory_mb * MIB * 2 // 3 // WORKERS,
         )
         if self.cropped and settings.tile_size_tx is None:
             size = min(size, CROPPED_TILE_TX)

@@ -20,6 +20,7 @@ from texsr.flows import (
     cli_train,
 )
 from texsr.flows.console import BAD_INPUT
+from texsr.flows.memory import keep_freed
 
 app = typer.Typer(
     name="texsr",
@@ -70,6 +71,7 @@ def options(
 def main() -> NoReturn:
     """Run the command line; with `--json`, bad usage is told as JSON too."""
     signal.signal(signal.SIGTERM, _stop)
+    keep_freed()
     if "--json" not in sys.argv[1:]:
         app()
         sys.exit(0)

@@ -1,15 +1,15 @@
 """What a piece of work costs: time, and the most memory it ever held."""
 
-import ctypes
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from texsr.flows.memory import MIB, return_freed
+
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # proc(5): makes VmHWM start again from what is resident now
-MIB = 2**20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def metered(device: str) -> Generator[Cost]:
     """
     cost = Cost()
     on_gpu = device.startswith("cuda")
-    _return_freed()
+    return_freed()
     told = _forget_peak()
     before, gpu_before = _status_mb("VmRSS"), 0.0
     if on_gpu:
@@ -62,12 +62,6 @@ def _forget_peak() -> bool:
     except OSError:
         return False
     return True
-
-
-def _return_freed() -> None:
-    """Let the C library give back what was freed: kept, it would be taken for what is held."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _status_mb(name: str) -> float | None:

@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 
+from texsr.flows.memory import MIB
 from texsr.flows.progress import Progress
 from texsr.flows.settings import RunSettings
 from texsr.pipeline.atlas import TexelMap
@@ -33,7 +34,7 @@ class Scene:
         self.cameras = [view.camera for view in capture.views]
         self.photos = PhotoStore(
             lambda index: load_photo(capture.views[index], mask_erosion_px=capture.mask_erosion_px),
-            budget_bytes=settings.memory_mb * 2**20 // 3,
+            budget_bytes=settings.memory_mb * MIB // 3,
         )
 
     def points(self, texels: TexelMap) -> SurfacePoints:

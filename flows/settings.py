@@ -45,8 +45,8 @@ class RunSettings:
     """Stop at the first photo that cannot be used instead of leaving it out."""
     texture_format: str | None = None
     """`png`: write JPEG atlases as PNG; None: keep each container."""
-    memory_mb: int = 1024
-    """What the working arrays of a run may take together."""
+    memory_mb: int = 1280
+    """What the working arrays of a run may take together: photos a third, tiles the rest."""
 
     def __post_init__(self) -> None:
         if not MIN_SCALE <= self.scale <= MAX_SCALE:

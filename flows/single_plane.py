@@ -13,13 +13,13 @@ import torch
 from jaxtyping import Float16, Float32
 from torch import Tensor
 
+from texsr.flows.memory import return_freed
 from texsr.flows.progress import Progress
-from texsr.flows.workers import work_pool
 from texsr.pipeline.formats.images import drop_pages
 from texsr.pipeline.stages.superresolve import SeesWhole, Upscaler
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 
-PIECE_TX = 256  # side of a piece, low texels: two of them work on half a gigabyte at most
+PIECE_TX = 512  # side of a piece with all around it, low texels: one works on 0.8 GB at most
 BYTES = 2  # of what is kept of a texel, a plane
 STAGE = "single-image"
 
@@ -66,8 +66,10 @@ def bytes_per_texel(upscaler: Upscaler, scale: int) -> int:
 
 
 def pieces_of(low_shape: tuple[int, int], overlap_tx: int) -> list[Tile]:
-    """Cut a plane of low texels into the pieces that are asked about."""
-    return list(plan_tiles(*low_shape, size_tx=PIECE_TX, overlap_tx=overlap_tx))
+    """Cut a plane of low texels into the pieces that are asked about; one, where that will do."""
+    whole = max(low_shape) <= PIECE_TX
+    size = PIECE_TX if whole else PIECE_TX - 2 * overlap_tx
+    return list(plan_tiles(*low_shape, size_tx=size, overlap_tx=overlap_tx))
 
 
 def answer_without_references(
@@ -101,7 +103,8 @@ def answer_without_references(
     answer = room((low_shape[0] * own, low_shape[1] * own, upscaler.single_planes(own)))
     pieces = pieces_of(low_shape, upscaler.single_overlap_tx)
 
-    def make(piece: Tile) -> None:
+    for number, piece in enumerate(pieces):
+        progress(STAGE, number, len(pieces))
         if of_use(piece.padded):
             low = color(piece.padded)[None].to(device)
             found = upscaler.single_answer(low, own)[0].permute(1, 2, 0).cpu().numpy()
@@ -109,8 +112,6 @@ def answer_without_references(
             part = answer[piece.core.scaled(own).slices]
             part[...] = found[inner.slices]
             drop_pages(part)
-
-    with work_pool() as pool:
-        for number, _ in enumerate(pool.map(make, pieces)):
-            progress(STAGE, number + 1, len(pieces))
+    progress(STAGE, len(pieces), len(pieces))
+    return_freed()  # planes of tiles are smaller, and would lie scattered among these
     return SinglePlane(answer, own)

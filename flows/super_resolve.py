@@ -10,6 +10,7 @@ from texsr.flows import tasks
 from texsr.flows.artifacts import staging
 from texsr.flows.freshness import fresh_at_a_glance
 from texsr.flows.job import Job, Outcome, settle
+from texsr.flows.memory import keep_freed
 from texsr.flows.run import check_model
 from texsr.flows.settings import RunSettings
 
@@ -35,6 +36,7 @@ def super_resolve_capture(
         What `texsr run --json` prints.
     """
     started = time.monotonic()
+    keep_freed()
     job = settle(capture, settings, out=out, force=force, capture_scale=capture_scale)
     fresh = fresh_at_a_glance(job)
     if fresh is not None:

@@ -76,8 +76,7 @@ def _answered_before(
         return 0.0, None
     pieces = pieces_of(job.low_shape, job.upscaler.single_overlap_tx)
     asked = [one.padded for one in pieces if source.calibration.share_on_charts(one.padded) > 0.0]
-    at_a_time = min(WORKERS, len(asked)) or 1
-    return seconds * sum(one.area for one in asked) / region.area / at_a_time, single
+    return seconds * sum(one.area for one in asked) / region.area, single
 
 
 def _seconds_of(

@@ -68,7 +68,7 @@ class Projection:
 
     def bytes_per_texel(self, num_references: int) -> int:
         """Working memory per high texel of a tile: colour, weight, prior and their products."""
-        return 70 + 54 * num_references
+        return 100 + 90 * num_references
 
     @torch.inference_mode()
     def __call__(

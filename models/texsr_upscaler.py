@@ -103,7 +103,7 @@ class TexsrUpscaler:
         """Working memory per high texel of a tile, its inputs included."""
         config = self.network.config
         looked_at = min(num_references, config.max_references)
-        return 110 + 85 * num_references + config.turns * (40 + 16 * looked_at)
+        return 150 + 90 * num_references + config.turns * (40 + 16 * looked_at)
 
     @torch.inference_mode()
     def __call__(

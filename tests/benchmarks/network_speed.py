@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate
+from texsr.flows.memory import keep_freed
 from texsr.flows.progress import silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
@@ -272,6 +273,7 @@ def main() -> None:
     made.add_argument("--processes", type=int, default=3, help="whole runs; 0: none")
     asked = made.parse_args()
     torch.set_num_threads(NUM_THREADS)
+    keep_freed()  # as the command does
     upscaler = network_of(asked.model)
     with tempfile.TemporaryDirectory(prefix="texsr-") as work:
         photo_px = round(PHOTO_PER_TX * asked.low)

@@ -245,7 +245,7 @@ def test_a_plan_takes_the_time_of_what_comes_before_tiles(root, monkeypatch):
     clock = iter(range(0, 10_000, 6))
     monkeypatch.setattr("texsr.flows.trial_tile.time.perf_counter", lambda: next(clock))
     told = plan_run(settle(root, RunSettings(scale=4.0, model="fast")))
-    # One piece keeps one worker busy.
+    # A piece has all cores.
     assert told.seconds == pytest.approx(6.0 + 6.0 + 6.0 / WORKERS)
 
 

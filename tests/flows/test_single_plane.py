@@ -48,7 +48,7 @@ def answered(upscaler, low, scale=4, **options):
 
 def test_pieces_do_not_show(upscaler, low, monkeypatch):
     whole = upscaler.single_answer(low[None], 4)[0]
-    monkeypatch.setattr(single_plane, "PIECE_TX", 64)
+    monkeypatch.setattr(single_plane, "PIECE_TX", 64 + 2 * upscaler.single_overlap_tx)
     asked = []
     told = answered(upscaler, low, progress=lambda *one: asked.append(one))
     assert asked[-1] == ("single-image", 12, 12)
@@ -81,7 +81,7 @@ def within() -> dict[str, float]:
 
 
 def test_where_nothing_is_wanted_nothing_is_asked(upscaler, low, monkeypatch, tmp_path):
-    monkeypatch.setattr(single_plane, "PIECE_TX", 64)
+    monkeypatch.setattr(single_plane, "PIECE_TX", 64 + 2 * upscaler.single_overlap_tx)
     kept = tmp_path / "single.raw"
     told = answered(upscaler, low, room=on_disk(kept), of_use=lambda region: region.x == 0)
     planes = upscaler.single_planes(4)
