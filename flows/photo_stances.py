@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from torch import Tensor
 
 from texsr.flows.progress import Progress
-from texsr.models.standing import AS_IT_IS, Standing, Way, windows_of
+from texsr.models.standing import AS_IT_IS, Box, Standing, Way, windows_of
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_float
 from texsr.pipeline.pyramid import PhotoPyramid
@@ -79,6 +79,7 @@ def lay_photos(
         progress: told of the windows of the picture that were asked, photo by photo.
     """
     laid, stances, windows = list[Tensor](), list[PhotoStance](), windows_of(picture)
+    regions = list[tuple[Region, ...]]()
     num_asked = len(photos) * len(windows)
     for index, photo in enumerate(photos):
         standing = Standing(_planes(photo), scale)
@@ -87,11 +88,13 @@ def lay_photos(
             standing.look_at(window)
         for way in standing.ways():
             stances.append(_stance(index, way, scale))
+            regions.append(tuple(_region(box) for box in way.boxes))
             as_it_is = way.linear is None
             laid.append(standing.laid.photo if as_it_is else _laid(photo, way, scale))
     progress(STAGE, num_asked, num_asked)
     px = tuple(stance.px_per_texel for stance in stances)
-    return LaidPhotos(references=Cropped(photos=laid, px=px), stances=tuple(stances))
+    references = Cropped(photos=laid, px=px, regions=tuple(regions))
+    return LaidPhotos(references=references, stances=tuple(stances))
 
 
 def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
@@ -108,6 +111,11 @@ def _laid(photo: Photo, way: Way, scale: int) -> Float32[Tensor, "3 h w"]:
     if way.around is not None:
         box = Region.around(turn.applied(way.around.numpy().T + 0.5)).intersected(box)
     return turned_crop(PhotoPyramid(photo), turn, box)
+
+
+def _region(box: Box) -> Region:
+    top, left, bottom, right = box
+    return Region(x=left, y=top, width=right - left, height=bottom - top)
 
 
 def _linear(way: Way, scale: int) -> Float64[np.ndarray, "2 2"]:

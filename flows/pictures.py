@@ -139,6 +139,12 @@ class _Work:
         """Give a part of the picture."""
         return self.planes[(slice(None), *region.slices)].contiguous()
 
+    def _photos(self, region: Region) -> Cropped | None:
+        """Give the photos that are for some of a region."""
+        if self.references is None:
+            return None
+        return self.references.of(self.references.kept_over(region))
+
     def answers(self, size_tx: int) -> Iterator[tuple[Region, Float32[np.ndarray, "H W 3"]]]:
         """Give tile after tile: where it belongs, and its texels."""
         upscaler, scale, shape = self.upscaler, self.scale, self.plane.low_shape
@@ -153,7 +159,7 @@ class _Work:
             self.progress("superresolve", number, len(tiles))
             low, texels = self.low(tile.padded), self.plane.texels(tile.padded)
             known = None if single is None else single.over(tile.padded)
-            references = self.references if sights is None else sights.over(tile.padded)
+            references = self._photos(tile.padded) if sights is None else sights.over(tile.padded)
             answer, _, _ = superresolve(
                 low, references, upscaler, scale, self.device, texels, known
             )

@@ -7,7 +7,6 @@ texels come patch by patch, weighed by how similar they are: the eighth power of
 that what is alike by chance counts next to nothing. Whatever takes warped references takes them.
 """
 
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, final
 
@@ -39,14 +38,14 @@ class Matched(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Photos, looked at once: tiles are matched with them one after the other."""
+    """A photo, looked at once: tiles are matched with it one after the other."""
 
-    photos: list[Float32[Tensor, "3 _ _"]]
+    photo: Float32[Tensor, "3 _ _"]
     """Of whole low texels."""
-    features: list[Float32[Tensor, "c _ _"]]
-    """Of the photos, reduced; less their mean."""
+    features: Float32[Tensor, "c _ _"]
+    """Of the photo, reduced; less their mean."""
     middle: Float32[Tensor, "c 1 1"]
-    """What was taken off: the mean over all photos, the same for every tile."""
+    """What was taken off, of tiles' features too."""
 
 
 class Sight(NamedTuple):
@@ -64,22 +63,29 @@ class _Brought(NamedTuple):
     weight: Float32[Tensor, "H W"]
 
 
-def know(photos: Sequence[Float32[Tensor, "3 _ _"]], features: Features, scale: int) -> Known:
-    """Look at photos.
+def whole_photo(photo: Float32[Tensor, "3 _ _"], scale: int) -> Float32[Tensor, "3 _ _"]:
+    """Repeat the last row and column until low texels are whole, and as many as a patch has."""
+    whole = _at_least(photo[None], LEAST_SITES * scale)
+    lack = [-size % scale for size in whole.shape[2:]]
+    return functional.pad(whole, (0, lack[1], 0, lack[0]), mode="replicate")[0]
+
+
+def know(photo: Float32[Tensor, "3 _ _"], features: Features, scale: int) -> Known:
+    """Look at a photo.
 
     Args:
-        photos: one or more, of any sizes, about as sharp as the answer should be.
+        photo: of any size, about as sharp as the answer should be.
         features: of images of low texels, by which they are compared.
         scale: texels of the answer to a low one.
     """
-    whole = [_whole(photo[None], scale) for photo in photos]
-    found = [features(reduce(one, scale))[0] for one in whole]
-    middle = torch.stack([one.mean((1, 2)) for one in found]).mean(0)[:, None, None]
-    return Known([one[0] for one in whole], [one - middle for one in found], middle)
+    whole = whole_photo(photo, scale)
+    found = features(reduce(whole[None], scale))[0]
+    middle = found.mean((1, 2), keepdim=True)
+    return Known(whole, found - middle, middle)
 
 
 def sights_of(
-    low: Float32[Tensor, "1 3 h w"], known: Known, features: Features, scale: int
+    low: Float32[Tensor, "1 3 h w"], known: Sequence[Known], features: Features, scale: int
 ) -> list[Sight]:
     """Find where photos show a tile, or a whole picture.
 
@@ -91,9 +97,10 @@ def sights_of(
         scale: texels of the answer to one of `low`.
     """
     low = _at_least(low, LEAST_SITES)
-    asked = features(low)[0] - known.middle
+    told = features(low)[0]
     sights: list[Sight] = []
-    for photo, shown in zip(known.photos, known.features, strict=True):
+    for photo, shown, middle in known:
+        asked = told - middle
         found = match(asked, shown)
         flow = in_parts_of_a_site(low, photo, flow_of(asked, shown, found), scale)
         sights.append(Sight(found.patch[0], found.similarity[0], flow))
@@ -111,7 +118,7 @@ def brought(
 
     Args:
         low: sRGB-encoded, [0, 1], of any size.
-        photos: of whole low texels, as `know` makes them.
+        photos: of whole low texels, as `whole_photo` makes them.
         sights: where each shows the tile.
         scale: texels of the answer to one of `low`.
         px: of each as it was taken, to one of it here; empty: one each.
@@ -121,9 +128,10 @@ def brought(
     found: list[_Brought] = []
     for photo, sight in zip(photos, sights, strict=True):
         color, inside = carried(photo, sight.flow, scale)
-        sure = spread(sureness(tile, color, inside, scale)[None, None], scale)[0, 0]
-        found.append(_either(_Brought(color, sure * inside), _by_patches(photo, sight, scale)))
-    along = [
+        sure = sureness(tile, color, inside, scale) * _looked_for(sight)
+        along = _Brought(color, spread(sure[None, None], scale)[0, 0] * inside)
+        found.append(_either(along, _by_patches(photo, sight, scale)))
+    px_there = [
         px_along(sight.flow, own)[:height, :width]
         for sight, own in zip(sights, px or [1.0] * len(sights), strict=True)
     ]
@@ -132,7 +140,7 @@ def brought(
     return Matched(
         colors[:, :, :, *high].clamp(0.0, 1.0),
         weights[:, :, *high],
-        torch.stack([torch.stack([torch.ones_like(px), px]) for px in along])[None],
+        torch.stack([torch.stack([torch.ones_like(px), px]) for px in px_there])[None],
         low.new_ones(1, len(photos)),
     )
 
@@ -142,7 +150,7 @@ class PhotoMatcher:
     """Matches one tile after another with photos; those of the last tile it knows still."""
 
     def __init__(self) -> None:
-        self._last: tuple[list[Tensor], int, Known] | None = None
+        self._last: list[tuple[Tensor, int, Known]] = []
 
     def sights(
         self,
@@ -168,13 +176,13 @@ class PhotoMatcher:
         """
         if not references.photos:
             return None
-        known = self._known(references.photos, features, scale)
         ahead = references.sights if isinstance(references, SightedReferences) else ()
+        photos = [whole_photo(photo, scale) for photo in references.photos]
         tiles = [
             brought(
                 one,
-                known.photos,
-                ahead or sights_of(one, known, features, scale),
+                photos,
+                ahead or self.sights(one, references.photos, features, scale),
                 scale,
                 references.px,
             )
@@ -182,16 +190,13 @@ class PhotoMatcher:
         ]
         return Matched(*(torch.cat(part) for part in zip(*tiles, strict=True)))
 
-    def _known(self, photos: list[Tensor], features: Features, scale: int) -> Known:
-        last = self._last
-        if last is None or last[1] != scale or not _are_these(last[0], photos):
-            last = list(photos), scale, know(photos, features, scale)
-            self._last = last  # tiles in flight may overwrite each other's
-        return last[2]
-
-
-def _are_these(some: Sequence[Tensor], photos: Sequence[Tensor]) -> bool:
-    return len(some) == len(photos) and all(map(operator.is_, some, photos))
+    def _known(self, photos: list[Tensor], features: Features, scale: int) -> list[Known]:
+        last, found = self._last, list[tuple[Tensor, int, Known]]()
+        for photo in photos:
+            same = (one for one in last if one[0] is photo and one[1] == scale)
+            found.append(next(same, None) or (photo, scale, know(photo, features, scale)))
+        self._last = found  # tiles in flight may overwrite each other's
+        return [known for _, _, known in found]
 
 
 def _by_patches(photo: Float32[Tensor, "3 _ _"], sight: PhotoSight, scale: int) -> _Brought:
@@ -199,13 +204,20 @@ def _by_patches(photo: Float32[Tensor, "3 _ _"], sight: PhotoSight, scale: int) 
     rows, columns = (side + REACH for side in sight.patch.shape)
     fetched = Carried(rows, columns, [3 * scale**2], photo)
     fetched.fetch(sight.patch, _Laid(functional.pixel_unshuffle(photo, scale)))
-    alike = sight.similarity[None, None]
-    similarity = functional.pad(alike, (1, 1, 1, 1), mode="replicate")[0, 0]
-    weight = similarity.clamp(0.0, 1.0) ** POWER
+    weight = _at_sites(sight.similarity).clamp(0.0, 1.0) ** POWER
     return _Brought(
         functional.pixel_shuffle(fetched.levels()[0], scale),
         weight.repeat_interleave(scale, 0).repeat_interleave(scale, 1),
     )
+
+
+def _looked_for(sight: PhotoSight) -> Float32[Tensor, "h w"]:
+    """1 where a photo was looked for."""
+    return (_at_sites(sight.similarity) > -1.0).to(sight.similarity.dtype)
+
+
+def _at_sites(of_patches: Float32[Tensor, "p q"]) -> Float32[Tensor, "h w"]:
+    return functional.pad(of_patches[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
 
 
 def _either(one: _Brought, other: _Brought) -> _Brought:
@@ -236,10 +248,3 @@ class _Laid:
 def _at_least(image: Float32[Tensor, "1 c h w"], side: int) -> Tensor:
     lack = [max(0, side - size) for size in image.shape[2:]]
     return functional.pad(image, (0, lack[1], 0, lack[0]), mode="replicate")
-
-
-def _whole(photo: Float32[Tensor, "1 3 h w"], scale: int) -> Tensor:
-    """Repeat the last row and column until low texels are whole, and as many as a patch has."""
-    photo = _at_least(photo, LEAST_SITES * scale)
-    lack = [-size % scale for size in photo.shape[2:]]
-    return functional.pad(photo, (0, lack[1], 0, lack[0]), mode="replicate")

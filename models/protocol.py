@@ -90,7 +90,7 @@ class PhotoSight(Protocol):
 
     @property
     def similarity(self) -> Float32[Tensor, "p q"]:
-        """Cosine of the two patches, [-1, 1]."""
+        """Cosine of the two patches, [-1, 1]; -1 where it was not looked for."""
         ...
 
     @property

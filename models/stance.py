@@ -146,7 +146,7 @@ def checked(window: Float32[Tensor, "3 h w"], laid: Laid, there: Located, scale:
     color, inside = resampled(laid, chained(there.map, high), size)
     around = filled(color, inside)
     low = window[None]
-    flow = sights_of(low, know([around], plain_features, scale), plain_features, scale)[0].flow
+    flow = sights_of(low, [know(around, plain_features, scale)], plain_features, scale)[0].flow
     sure = sureness(low, *carried(around, flow, scale), scale)
     offset = flow - MARGIN_TX
     map_ = fitted_map(offset, sure * strength(window))

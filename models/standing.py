@@ -25,10 +25,20 @@ LEAST_STRENGTH = 1e-5  # mean energy of the finest band; below it there is nothi
 ENOUGH, AGREED = 0.85, 0.2  # share of a window that a stance explains, and the consensus on it,
 # for which no other is looked for
 BY_CONSENSUS, MOST_BY_CONSENSUS = 10.0, 0.5  # what consensus is worth, beside such a share
-LEAST_WORTH = 0.25  # of a first stance: about what chance is worth, and some
+LEAST_WORTH = 0.4  # of a first stance: about what chance is worth, and some
 LEAST_MORE = 0.15  # share of a window that a further one adds
+ALIKE = 0.2  # slant, turn or scale by which stances differ that are one: what a flow takes
 HELD = 0.05  # worth more than another: the photo as it is, and what other windows have chosen
 MOST_WAYS = 3  # that one photo is laid in
+
+
+class Box(NamedTuple):
+    """A part of a picture, half open, in its low texels."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
 
 
 class Way(NamedTuple):
@@ -38,13 +48,13 @@ class Way(NamedTuple):
     """From low texels of the picture to pixels of the photo; None: as it is."""
     share: float
     """[0, 1]; how much it explains of what there is to go by in the windows that were asked."""
+    boxes: list[Box]
+    """What of the picture it is laid for; []: all of it, which is one window or shown nowhere."""
     around: Float64[Tensor, "2 n"] | None
-    """Places of the photo, x and y of pixels, that lie around all that it is laid for: the windows
-    chosen, and about halfway to the next ones; None: the whole photo, of a picture that is one
-    window."""
+    """Places of the photo, x and y of pixels, that lie around these; None: the whole photo."""
 
 
-AS_IT_IS = Way(None, 0.0, None)  # a photo that explains nothing
+AS_IT_IS = Way(None, 0.0, [], None)  # a photo that explains nothing
 
 
 class Window(NamedTuple):
@@ -53,8 +63,12 @@ class Window(NamedTuple):
     low: Float32[Tensor, "3 h w"]
     strength: Float32[Tensor, "h w"]
     """How much there is to go by."""
-    margin_tx: float | None
-    """About halfway to the next window; None: there is no other."""
+    top: int
+    """Where it lies in the picture, as the next."""
+    left: int
+    box: Box | None
+    """What it stands for: its part of the picture, and about halfway to the next windows; None:
+    there is no other."""
 
     def share(self, sure: Float32[Tensor, "h w"]) -> float:
         """Give the share that is explained of what there is to go by."""
@@ -84,10 +98,16 @@ class Standing:
         """Try on a window what is known; search where none of it is enough."""
         found = [_as_known(window, self.laid, linear, self.scale) for linear in self._known]
         if not any(_is_enough(one, window) for one in found):
-            more = _searched(window, self.laid, self.scale)
-            self._known += [stance.map[:, :2] for stance in more]
-            found += more
+            for more in _searched(window, self.laid, self.scale):
+                if not self._is_known(more.map[:, :2]):
+                    self._known.append(more.map[:, :2])
+                    found.append(more)
         self._tried.append(_tried(found, window))
+
+    def _is_known(self, linear: Float64[Tensor, "2 2"]) -> bool:
+        upright = torch.eye(2, dtype=torch.float64) * self.scale
+        known = [upright if one is None else one for one in self._known]
+        return any(_are_alike(linear, one) for one in known)
 
     def ways(self) -> list[Way]:
         """Give how the photo has to be laid, what explains most first; at least one.
@@ -100,7 +120,12 @@ class Standing:
                 chosen.setdefault(index, []).append(one)
         whole = sum(float(one.window.strength.sum()) for one in self._tried)
         ways = [
-            Way(self._known[index], _explained(index, self._tried) / whole, _around(index, own))
+            Way(
+                self._known[index],
+                _explained(index, self._tried) / whole,
+                [one.window.box for one in own if one.window.box is not None],
+                _around(index, own),
+            )
             for index, own in chosen.items()
         ]
         ways.sort(key=lambda way: -way.share)
@@ -113,13 +138,25 @@ def windows_of(picture: Float32[Tensor, "3 h w"]) -> list[Window]:
         return []
     energy = strength(picture)
     rows, columns = (_parts(side) for side in picture.shape[1:])
-    chosen = [_strongest(energy, down, across) for down in rows for across in columns]
-    chosen.sort(key=lambda part: -float(energy[part].mean()))
-    single = len(chosen) == 1
-    part_tx = max(part.stop - part.start for part in (*rows, *columns))
-    margin_tx = None if single else part_tx / 2
-    cut = [Window(picture[(slice(None), *part)], energy[part], margin_tx) for part in chosen]
-    return [one for one in cut if float(one.strength.mean()) > LEAST_STRENGTH]
+    single = len(rows) * len(columns) == 1
+    found = list[Window]()
+    for down in rows:
+        for across in columns:
+            at = _strongest(energy, down, across)
+            top, bottom = _stands_for(down, at[0], energy.shape[0])
+            left, right = _stands_for(across, at[1], energy.shape[1])
+            box = None if single else Box(top, left, bottom, right)
+            low = picture[(slice(None), *at)]
+            found.append(Window(low, energy[at], at[0].start, at[1].start, box))
+    found.sort(key=lambda one: -float(one.strength.mean()))
+    return [one for one in found if float(one.strength.mean()) > LEAST_STRENGTH]
+
+
+def _stands_for(part: slice, window: slice, side: int) -> tuple[int, int]:
+    """Give from where to where a window of a part of a side stands for what is beside it."""
+    half = -(-(part.stop - part.start) // 2)
+    start, stop = min(part.start, window.start - half), max(part.stop, window.stop + half)
+    return max(start, 0), min(stop, side)
 
 
 def _parts(side: int) -> list[slice]:
@@ -147,12 +184,19 @@ def _as_known(window: Window, laid: Laid, linear: Tensor | None, scale: int) -> 
 
 
 def _searched(window: Window, laid: Laid, scale: int) -> list[Stance]:
-    """Look for further stances, likeliest first."""
+    """Look for further stances, what explains most first."""
     ways = proposed(window.low, laid, scale)
     there = [located(window.low, laid, linear) for linear in ways]
     best = sorted((one for one in there if one is not None), key=lambda one: -one.consensus)
     stances = [checked(window.low, laid, one, scale) for one in best[:NUM_FINE]]
-    return [one for one in stances if is_sound(one.map[:, :2], scale)]
+    sound = [one for one in stances if is_sound(one.map[:, :2], scale)]
+    return sorted(sound, key=lambda one: -window.share(one.sure))
+
+
+def _are_alike(linear: Float64[Tensor, "2 2"], other: Float64[Tensor, "2 2"]) -> bool:
+    """Tell whether a flow goes from one to the other: both lay a photo about alike."""
+    left = torch.linalg.solve(other, linear) - torch.eye(2, dtype=torch.float64)
+    return float(torch.linalg.matrix_norm(left, 2)) < ALIKE
 
 
 def _is_enough(stance: Stance | None, window: Window) -> bool:
@@ -180,15 +224,15 @@ def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
 
 
 def _around(index: int, tried: Sequence[_Tried]) -> Float64[Tensor, "2 n"] | None:
-    """Give the corners of windows, with what is around them, on the photo."""
+    """Give the corners on the photo of what windows stand for."""
     corners: list[Tensor] = []
     for one in tried:
-        stance, margin = one.stances[index], one.window.margin_tx
-        if stance is None or margin is None:
+        stance, box = one.stances[index], one.window.box
+        if stance is None or box is None:
             return None
-        bottom, right = (side - 0.5 + margin for side in one.window.strength.shape)
-        start = -0.5 - margin
-        places = [[start, right, start, right], [start, start, bottom, bottom], [1.0] * 4]
+        top, bottom = (side - one.window.top - 0.5 for side in (box.top, box.bottom))
+        left, right = (side - one.window.left - 0.5 for side in (box.left, box.right))
+        places = [[left, right, left, right], [top, top, bottom, bottom], [1.0] * 4]
         corners.append(stance.map @ stance.map.new_tensor(places))
     return torch.cat(corners, 1)
 

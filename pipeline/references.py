@@ -1,10 +1,13 @@
 """Photos resampled for a tile: one, and all of a tile together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float32, Int64, Num
 from torch import Tensor
+
+from texsr.pipeline.tile import Region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +61,7 @@ class Sight:
     """Where a photo shows a tile, as an upscaler that found it tells."""
 
     patch: Int64[Tensor, "p q"]  # of the photo, for each patch of 3 x 3 low texels of the tile
-    similarity: Float32[Tensor, "p q"]  # of the two, [-1, 1]
+    similarity: Float32[Tensor, "p q"]  # of the two, [-1, 1]; -1 where it was not looked for
     flow: Float32[Tensor, "2 h w"]  # from a low texel to its place on the photo; x, y, low texels
 
     def to(self, device: str) -> "Sight":
@@ -75,6 +78,22 @@ class Cropped:
     photos: list[Float32[Tensor, "3 _ _"]]
     px: tuple[float, ...] = ()  # of each as it was taken, to a pixel of it here, an axis; (): 1
     sights: tuple[Sight, ...] = ()  # of a single tile, one a photo; (): not known
+    regions: tuple[tuple[Region, ...], ...] = ()  # of the picture, for which each was cut; (): all
+
+    def regions_of(self, index: int, within: Region) -> list[Region]:
+        """Give the parts of a region, of the whole picture's low texels, that a photo is for."""
+        regions = self.regions[index] if self.regions else ()
+        parts = [one.intersected(within) for one in regions or (within,)]
+        return [one for one in parts if one.area]
+
+    def kept_over(self, region: Region) -> list[int]:
+        """Tell which are for some of a region."""
+        return [index for index in range(len(self.photos)) if self.regions_of(index, region)]
+
+    def of(self, kept: Sequence[int]) -> "Cropped":
+        """Give some of them, of all of the picture; where they show a tile is not told."""
+        px = tuple(self.px[index] for index in kept) if self.px else ()
+        return Cropped(photos=[self.photos[index] for index in kept], px=px)
 
     def to(self, device: str) -> "Cropped":
         """The same on another device."""
@@ -82,6 +101,7 @@ class Cropped:
             photos=[photo.to(device) for photo in self.photos],
             px=self.px,
             sights=tuple(sight.to(device) for sight in self.sights),
+            regions=self.regions,
         )
 
 

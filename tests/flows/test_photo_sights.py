@@ -62,7 +62,7 @@ def test_tiles_are_told_where_their_texels_are_shown(monkeypatch, piece, overlap
     ahead = find_photos_ahead(Knowing(), photos, (HEIGHT, WIDTH), places, 4, "cpu", silent)
     assert ahead is not None
     told = ahead.over(tile)
-    assert told.photos is photos.photos
+    assert all(one is given for one, given in zip(told.photos, photos.photos, strict=True))
     assert len(told.sights) == 2
     for sight in told.sights:
         own = places(Region(x=0, y=0, width=tile.width, height=tile.height))[:2]
@@ -71,6 +71,30 @@ def test_tiles_are_told_where_their_texels_are_shown(monkeypatch, piece, overlap
         x, y, _ = places(tile)[:, :-2, :-2]
         assert torch.equal(sight.patch, (y * WIDE + x).long())
         torch.testing.assert_close(sight.similarity, (y * WIDE + x) / 1e6)
+
+
+@pytest.mark.parametrize(("piece", "overlap"), [(256, 48), (32, 12), (40, 7)])
+def test_a_photo_is_looked_for_where_it_is_for_and_nowhere_else(monkeypatch, piece, overlap):
+    monkeypatch.setattr(photo_sights, "PIECE_TX", piece)
+    monkeypatch.setattr(photo_sights, "OVERLAP_TX", overlap)
+    own = Region(x=5, y=10, width=37, height=28), Region(x=50, y=0, width=21, height=24)
+    photos = Cropped(
+        photos=[torch.zeros(3, 8, 8), torch.zeros(3, 9, 9)], px=(0.5, 0.7), regions=((), own)
+    )
+    ahead = find_photos_ahead(Knowing(), photos, (HEIGHT, WIDTH), places, 4, "cpu", silent)
+    assert ahead is not None
+    _, told = ahead.over(Region(x=0, y=0, width=WIDTH, height=HEIGHT)).sights
+    for one in own:
+        rows, columns = one.slices
+        inner = slice(rows.start, rows.stop - 2), slice(columns.start, columns.stop - 2)
+        x, y, _ = places(one)[:, :-2, :-2]
+        assert torch.equal(told.patch[inner], (y * WIDE + x).long())
+        assert float(told.similarity[inner].min()) >= 0.0
+        flow = torch.einsum("di,ihw->dhw", MAP, places(one)) - places(one)[:2]
+        torch.testing.assert_close(told.flow[:, rows, columns], flow, atol=1e-3, rtol=0)
+    assert bool((told.similarity[40:] == -1.0).all())
+    far = ahead.over(Region(x=75, y=30, width=15, height=40))
+    assert (far.px, len(far.photos), len(far.sights)) == ((0.5,), 1, 1)
 
 
 def test_pictures_smaller_than_a_patch_and_no_photos_are_left_to_the_tiles():

@@ -42,8 +42,9 @@ def plain(image: Tensor) -> Tensor:
 
 
 def matched(low: Tensor, photos: list[Tensor], scale: int) -> Matched:
-    known = know(photos, plain, scale)
-    return brought(low, known.photos, sights_of(low, known, plain, scale), scale)
+    known = [know(photo, plain, scale) for photo in photos]
+    sights = sights_of(low, known, plain, scale)
+    return brought(low, [one.photo for one in known], sights, scale)
 
 
 @pytest.mark.parametrize("scale", [2, 4])
@@ -64,6 +65,20 @@ def test_what_is_alike_weighs_more_than_what_is_not():
     other = torch.rand(3, 80, 80, generator=torch.Generator().manual_seed(1))
     found = matched(low_of(truth), [truth, other], SCALE)
     assert float(found.weight[0, 1].mean()) < 0.5 * float(found.weight[0, 0].mean())
+
+
+def test_where_a_photo_was_not_looked_for_it_weighs_nothing():
+    truth = printed(0, 64, 64)
+    low = low_of(truth)
+    known = know(truth, plain, SCALE)
+    (sight,) = sights_of(low, [known], plain, SCALE)
+    similarity = sight.similarity.clone()
+    similarity[:, 6:] = -1.0
+    partly = brought(low, [known.photo], [sight._replace(similarity=similarity)], SCALE)
+    whole = brought(low, [known.photo], [sight], SCALE)
+    assert float(partly.weight[..., 8 * SCALE :].abs().max()) == 0.0
+    assert torch.equal(partly.weight[..., : 6 * SCALE], whole.weight[..., : 6 * SCALE])
+    assert float(whole.weight.min()) > 0.5
 
 
 def test_a_slanted_photo_is_carried_along_a_flow():

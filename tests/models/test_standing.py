@@ -76,6 +76,20 @@ def test_windows_lie_in_different_parts_and_none_is_too_large(size):
     assert strengths == sorted(strengths, reverse=True)
 
 
+@pytest.mark.parametrize("size", [(65, 130), (500, 90), (700, 640)])
+def test_what_windows_stand_for_is_all_of_a_picture_and_overlaps(size):
+    stood_for = torch.zeros(size)
+    for window in windows_of(picture(2, *size)):
+        assert window.box is not None
+        top, left, bottom, right = window.box
+        height, width = window.strength.shape
+        assert 0 <= top <= window.top < window.top + height <= bottom <= size[0]
+        assert 0 <= left <= window.left < window.left + width <= right <= size[1]
+        stood_for[top:bottom, left:right] += 1
+    assert float(stood_for.min()) >= 1
+    assert float(stood_for.max()) > 1
+
+
 def test_of_each_part_the_window_with_most_to_go_by_is_asked():
     low = torch.full((3, 300, 300), 0.5)
     low[:, 210:230, 250:270] = picture(0, 20, 20)
