@@ -5,15 +5,13 @@ quite be the same on both sides of where tiles meet. Found in large pieces first
 whatever the tiles are. From piece to piece one flow goes over into the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, final
 
-import numpy as np
 import torch
 from jaxtyping import Float32
 from torch import Tensor
-from torch.nn import functional
 
 from texsr.flows.progress import Progress
 from texsr.pipeline.references import Cropped, Sight
@@ -22,81 +20,74 @@ from texsr.pipeline.tile import Region, Tile, plan_tiles
 
 PIECE_TX, OVERLAP_TX = 256, 48  # low texels; each is matched with all of every photo
 REACH_TX = 2  # of a patch beyond its upper left texel
-LEAST_SHARE = 1e-9  # where a photo was not looked for it has none
-NOWHERE = np.zeros((1, 2))
 STAGE = "photos"
 
 
 @final
-class PhotoSights:
-    """Where each of some photos shows a picture, as far as pieces of it were looked at."""
+class WholeSight:
+    """Where a photo shows the part of a picture that it is for, as far as it was looked at."""
 
-    def __init__(self, photos: Cropped, low_shape: tuple[int, int]) -> None:
-        """Take the photos, and the size of the picture: 3 low texels or more along each axis."""
-        self.photos, self.low_shape = photos, low_shape
-        count, (height, width) = len(photos.photos), low_shape
-        patches = count, height - REACH_TX, width - REACH_TX
+    def __init__(self, box: Region) -> None:
+        """Take that part: 3 low texels or more along each axis."""
+        self.box = box
+        patches = box.height - REACH_TX, box.width - REACH_TX
         self._patch = torch.zeros(patches, dtype=torch.int64)
         self._similarity = torch.full(patches, -1.0)
-        self._flow = torch.zeros(count, 2, height, width)  # counted from the picture's corner
-        self._share = torch.zeros(count, height, width)
+        self._flow = torch.zeros(2, box.height, box.width)  # counted from the picture's corner
+        self._share = torch.zeros(box.height, box.width)
 
-    def add(self, index: int, piece: Tile, asked: Region, sight: Any) -> None:
-        """Add a photo's `Sight` of a piece.
+    def add(self, piece: Tile, asked: Region, found: Any) -> None:
+        """Add what was found of a piece.
 
         Args:
-            index: which photo.
-            piece: for which it was looked for.
-            asked: the part of the padded piece that it was looked for in.
-            sight: what was found there.
+            piece: counted from the corner of the box.
+            asked: all of it, counted from the picture's.
+            found: the `Sight` of it.
         """
-        whole, own = self._patches(piece.core, asked)
-        self._patch[(index, *whole)] = sight.patch.cpu()[own]
-        self._similarity[(index, *whole)] = sight.similarity.cpu()[own]
-        share, there = self._share_of(piece.padded), piece.padded.slices
-        flow = _extended(sight.flow.cpu() - _corner(asked), asked.relative_to(piece.padded), share)
-        self._flow[(index, slice(None), *there)] += share * flow
-        self._share[(index, *there)] += share
+        sides = self.box.height, self.box.width
+        kept = [_kept(*one) for one in zip(piece.core.slices, sides, strict=True)]
+        own = [
+            slice(rows.start - all_of_it.start, rows.stop - all_of_it.start)
+            for rows, all_of_it in zip(kept, piece.padded.slices, strict=True)
+        ]
+        self._patch[kept[0], kept[1]] = found.patch.cpu()[own[0], own[1]]
+        self._similarity[kept[0], kept[1]] = found.similarity.cpu()[own[0], own[1]]
+        down, across = (_ramp(*one) for one in zip(piece.padded.slices, sides, strict=True))
+        share, (rows, columns) = down[:, None] * across, piece.padded.slices
+        self._flow[:, rows, columns] += share * (found.flow.cpu() - _corner(asked))
+        self._share[rows, columns] += share
+
+    def over(self, region: Region) -> Sight:
+        """Tell where the photo shows a tile; beyond the box it goes on as it ends, unlooked for."""
+        rows, columns = (
+            torch.arange(part.start, part.stop) for part in region.relative_to(self.box).slices
+        )
+        y, x = rows.clamp(0, self.box.height - 1), columns.clamp(0, self.box.width - 1)
+        share = self._share[y][:, x]
+        patches = self._similarity.shape
+        p, q = rows[:-REACH_TX], columns[:-REACH_TX]
+        there = ((p >= 0) & (p < patches[0]))[:, None] & ((q >= 0) & (q < patches[1]))
+        p, q = p.clamp(0, patches[0] - 1), q.clamp(0, patches[1] - 1)
+        return Sight(
+            patch=self._patch[p][:, q],
+            similarity=torch.where(there, self._similarity[p][:, q], -1.0),
+            flow=self._flow[:, y][:, :, x] / share + _corner(region),
+        )
+
+
+@final
+class PhotoSights:
+    """Where photos show a picture."""
+
+    def __init__(self, photos: Cropped, found: Sequence[WholeSight]) -> None:
+        """Take photos, and where each shows it."""
+        self.photos, self.found = photos, found
 
     def over(self, region: Region) -> Cropped:
         """Give the photos that are for some of a tile, with where they show it."""
-        rows, columns = region.slices
-        patches = (
-            slice(rows.start, rows.stop - REACH_TX),
-            slice(columns.start, columns.stop - REACH_TX),
-        )
         kept = self.photos.kept_over(region)
-        sights = (
-            Sight(
-                patch=self._patch[(index, *patches)],
-                similarity=self._similarity[(index, *patches)],
-                flow=self._flow[index, :, rows, columns]
-                / self._share[index, rows, columns].clamp_min(LEAST_SHARE)
-                + _corner(region),
-            )
-            for index in kept
-        )
-        return replace(self.photos.of(kept), sights=tuple(sights))
-
-    def _patches(
-        self, core: Region, asked: Region
-    ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """Which of the patches asked for have their middle in a piece's core: of the picture, and
-        of what was asked."""
-        whole, own = list[slice](), list[slice]()
-        for kept, seen, side in zip(core.slices, asked.slices, self.low_shape, strict=True):
-            first = max(kept.start - 1, seen.start, 0)
-            last = min(kept.stop - 1, seen.stop - REACH_TX, side - REACH_TX)
-            whole.append(slice(first, max(first, last)))
-            own.append(slice(first - seen.start, max(first, last) - seen.start))
-        return (whole[0], whole[1]), (own[0], own[1])
-
-    def _share_of(self, padded: Region) -> Float32[Tensor, "h w"]:
-        """Give the share of a piece in the flow: falling towards its neighbours, to nothing."""
-        ramps = [
-            _ramp(part, side) for part, side in zip(padded.slices, self.low_shape, strict=True)
-        ]
-        return ramps[0][:, None] * ramps[1][None]
+        sights = tuple(self.found[index].over(region) for index in kept)
+        return replace(self.photos.of(kept), sights=sights)
 
 
 def find_photos_ahead(
@@ -121,30 +112,29 @@ def find_photos_ahead(
     """
     if photos is None or not isinstance(upscaler, FindsPhotos) or min(low_shape) <= REACH_TX:
         return None
-    sights, moved = PhotoSights(photos, low_shape), photos.to(device)
-    pieces = list(plan_tiles(*low_shape, size_tx=PIECE_TX, overlap_tx=OVERLAP_TX))
-    num_asked = len(pieces) * len(photos.photos)
-    for index in range(len(photos.photos)):
-        alone = moved.of([index])
-        for number, piece in enumerate(pieces, index * len(pieces)):
-            progress(STAGE, number, num_asked)
-            parts = photos.regions_of(index, piece.padded)
-            asked = Region.around(np.concatenate([one.corners for one in parts] or [NOWHERE]))
-            if min(asked.width, asked.height) > REACH_TX:
-                low = color(asked)[None].to(device)
-                sights.add(index, piece, asked, upscaler.sights(low, alone, scale)[0])
-    progress(STAGE, num_asked, num_asked)
-    return sights
+    moved, whole = photos.to(device), Region(x=0, y=0, width=low_shape[1], height=low_shape[0])
+    boxes = [photos.part_for(index, whole) for index in range(len(photos.photos))]
+    pieces = [
+        list(plan_tiles(box.height, box.width, size_tx=PIECE_TX, overlap_tx=OVERLAP_TX))
+        for box in boxes
+    ]
+    found, done, num_asked = list[WholeSight](), 0, sum(map(len, pieces))
+    for index, box in enumerate(boxes):
+        alone, sight = moved.of([index]), WholeSight(box)
+        for piece in pieces[index]:
+            progress(STAGE, done, num_asked)
+            asked = replace(piece.padded, x=piece.padded.x + box.x, y=piece.padded.y + box.y)
+            low = color(asked)[None].to(device)
+            sight.add(piece, asked, upscaler.sights(low, alone, scale)[0])
+            done += 1
+        found.append(sight)
+    progress(STAGE, done, num_asked)
+    return PhotoSights(photos, found)
 
 
-def _extended(
-    flow: Float32[Tensor, "2 h w"], inner: Region, like: Float32[Tensor, "p q"]
-) -> Float32[Tensor, "2 p q"]:
-    """Repeat a flow's border: it is asked for no further, but smoothed there."""
-    height, width = like.shape
-    right, bottom = width - inner.x - inner.width, height - inner.y - inner.height
-    margins = (inner.x, right, inner.y, bottom)
-    return functional.pad(flow[None], margins, mode="replicate")[0]
+def _kept(core: slice, side: int) -> slice:
+    """Which patches along a side have their middle in a piece's core."""
+    return slice(max(core.start - 1, 0), min(core.stop - 1, side - REACH_TX))
 
 
 def _corner(region: Region) -> Float32[Tensor, "2 1 1"]:
@@ -153,7 +143,7 @@ def _corner(region: Region) -> Float32[Tensor, "2 1 1"]:
 
 
 def _ramp(part: slice, side: int) -> Float32[Tensor, " n"]:
-    """1 in the middle and at the ends of the picture, falling to 0 at other ends."""
+    """1 in the middle and at the ends of a side, falling to 0 at other ends."""
     count = part.stop - part.start
     steps = (torch.arange(count) + 0.5) / (2 * OVERLAP_TX)
     rising = torch.ones(count) if part.start == 0 else steps.clamp_max(1.0)

@@ -5,8 +5,12 @@ in it at different turns: then it is given once for each of them.
 """
 
 import math
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import final
 
 import numpy as np
 import torch
@@ -14,7 +18,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from torch import Tensor
 
 from texsr.flows.progress import Progress
-from texsr.models.standing import AS_IT_IS, Box, Standing, Way, windows_of
+from texsr.models.standing import AS_IT_IS, Box, Standing, Way, Window, windows_of
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_float
 from texsr.pipeline.pyramid import PhotoPyramid
@@ -24,6 +28,7 @@ from texsr.pipeline.tile import Region
 from texsr.pipeline.turn import Turn
 
 STAGE = "stances"
+MOST_KNOWN = 64  # photos whose ways are remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,27 @@ class LaidPhotos:
     """Parallel to the references; (): they are as they were."""
 
 
+@final
+class KnownWays:
+    """How photos lie beside pictures, of those asked about last: one model after the other asks
+    about the same ones, and one number of them after the other."""
+
+    def __init__(self) -> None:
+        self._found = OrderedDict[bytes, list[Way]]()
+
+    def of(self, asked: bytes, find: Callable[[], list[Way]]) -> list[Way]:
+        """Remember what was found for a question, or find it."""
+        if asked not in self._found:
+            self._found[asked] = find()
+        self._found.move_to_end(asked)
+        while len(self._found) > MOST_KNOWN:
+            self._found.popitem(last=False)
+        return self._found[asked]
+
+
+KNOWN = KnownWays()
+
+
 def photo_of(
     color: UInt8[np.ndarray, "h w 3"], opaque: Bool[np.ndarray, "h w"] | None = None
 ) -> Photo:
@@ -79,22 +105,37 @@ def lay_photos(
         progress: told of the windows of the picture that were asked, photo by photo.
     """
     laid, stances, windows = list[Tensor](), list[PhotoStance](), windows_of(picture)
-    regions = list[tuple[Region, ...]]()
+    regions = list[Region | None]()
     num_asked = len(photos) * len(windows)
     for index, photo in enumerate(photos):
-        standing = Standing(_planes(photo), scale)
-        for number, window in enumerate(windows, index * len(windows)):
-            progress(STAGE, number, num_asked)
-            standing.look_at(window)
-        for way in standing.ways():
+        planes, before = _planes(photo), index * len(windows)
+        find = partial(_ways, planes, windows, scale, partial(_tell, progress, before, num_asked))
+        for way in KNOWN.of(_question(picture, planes, scale), find):
             stances.append(_stance(index, way, scale))
-            regions.append(tuple(_region(box) for box in way.boxes))
-            as_it_is = way.linear is None
-            laid.append(standing.laid.photo if as_it_is else _laid(photo, way, scale))
+            regions.append(None if way.box is None else _region(way.box))
+            laid.append(planes if way.linear is None else _laid(photo, way, scale))
     progress(STAGE, num_asked, num_asked)
     px = tuple(stance.px_per_texel for stance in stances)
     references = Cropped(photos=laid, px=px, regions=tuple(regions))
     return LaidPhotos(references=references, stances=tuple(stances))
+
+
+def _ways(
+    photo: Float32[Tensor, "3 _ _"],
+    windows: Sequence[Window],
+    scale: int,
+    tell: Callable[[int], None],
+) -> list[Way]:
+    """Ask all windows of a picture how a photo stands beside it."""
+    standing = Standing(photo, scale)
+    for number, window in enumerate(windows):
+        tell(number)
+        standing.look_at(window)
+    return standing.ways()
+
+
+def _tell(progress: Progress, before: int, num_asked: int, number: int) -> None:
+    progress(STAGE, before + number, num_asked)
 
 
 def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
@@ -111,6 +152,13 @@ def _laid(photo: Photo, way: Way, scale: int) -> Float32[Tensor, "3 h w"]:
     if way.around is not None:
         box = Region.around(turn.applied(way.around.numpy().T + 0.5)).intersected(box)
     return turned_crop(PhotoPyramid(photo), turn, box)
+
+
+def _question(picture: Tensor, photo: Tensor, scale: int) -> bytes:
+    told = sha256(f"{tuple(picture.shape)} {tuple(photo.shape)} {scale}".encode())
+    for planes in (picture, photo):
+        told.update(planes.contiguous().numpy().tobytes())
+    return told.digest()
 
 
 def _region(box: Box) -> Region:

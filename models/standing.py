@@ -25,9 +25,10 @@ LEAST_STRENGTH = 1e-5  # mean energy of the finest band; below it there is nothi
 ENOUGH, AGREED = 0.85, 0.2  # share of a window that a stance explains, and the consensus on it,
 # for which no other is looked for
 BY_CONSENSUS, MOST_BY_CONSENSUS = 10.0, 0.5  # what consensus is worth, beside such a share
-LEAST_WORTH = 0.4  # of a first stance: about what chance is worth, and some
+LEAST_WORTH = 0.25  # of a first stance: about what chance is worth, and some
+LEAST_CONSENSUS = 0.008  # with less a stance is chance, whatever it seems to explain
 LEAST_MORE = 0.15  # share of a window that a further one adds
-ALIKE = 0.2  # slant, turn or scale by which stances differ that are one: what a flow takes
+ALIKE = 0.1  # slant, turn or scale by which stances differ that are one: what a flow takes
 HELD = 0.05  # worth more than another: the photo as it is, and what other windows have chosen
 MOST_WAYS = 3  # that one photo is laid in
 
@@ -48,13 +49,13 @@ class Way(NamedTuple):
     """From low texels of the picture to pixels of the photo; None: as it is."""
     share: float
     """[0, 1]; how much it explains of what there is to go by in the windows that were asked."""
-    boxes: list[Box]
-    """What of the picture it is laid for; []: all of it, which is one window or shown nowhere."""
+    box: Box | None
+    """What of the picture it is laid for; None: all, which is one window, or shown nowhere."""
     around: Float64[Tensor, "2 n"] | None
-    """Places of the photo, x and y of pixels, that lie around these; None: the whole photo."""
+    """Places of the photo, x and y of pixels, that lie around that; None: the whole photo."""
 
 
-AS_IT_IS = Way(None, 0.0, [], None)  # a photo that explains nothing
+AS_IT_IS = Way(None, 0.0, None, None)  # a photo that explains nothing
 
 
 class Window(NamedTuple):
@@ -90,15 +91,15 @@ class Standing:
 
     def __init__(self, photo: Float32[Tensor, "3 _ _"], scale: int) -> None:
         """Take the photo, sRGB-encoded, [0, 1], and how many high texels are to a low one."""
-        self.laid, self.scale = Laid(photo), scale
+        self._laid, self.scale = Laid(photo), scale
         self._known: list[Tensor | None] = [None]
         self._tried: list[_Tried] = []
 
     def look_at(self, window: Window) -> None:
         """Try on a window what is known; search where none of it is enough."""
-        found = [_as_known(window, self.laid, linear, self.scale) for linear in self._known]
+        found = [_as_known(window, self._laid, linear, self.scale) for linear in self._known]
         if not any(_is_enough(one, window) for one in found):
-            for more in _searched(window, self.laid, self.scale):
+            for more in _searched(window, self._laid, self.scale):
                 if not self._is_known(more.map[:, :2]):
                     self._known.append(more.map[:, :2])
                     found.append(more)
@@ -123,7 +124,7 @@ class Standing:
             Way(
                 self._known[index],
                 _explained(index, self._tried) / whole,
-                [one.window.box for one in own if one.window.box is not None],
+                _enclosing(own),
                 _around(index, own),
             )
             for index, own in chosen.items()
@@ -180,14 +181,17 @@ def _as_known(window: Window, laid: Laid, linear: Tensor | None, scale: int) -> 
     """Look for a window in a photo that stands so; None: it is nowhere."""
     upright = torch.eye(2, dtype=torch.float64) * scale
     there = located(window.low, laid, upright if linear is None else linear)
-    return None if there is None else checked(window.low, laid, there, scale)
+    if there is None or there.consensus < LEAST_CONSENSUS:
+        return None
+    return checked(window.low, laid, there, scale)
 
 
 def _searched(window: Window, laid: Laid, scale: int) -> list[Stance]:
     """Look for further stances, what explains most first."""
     ways = proposed(window.low, laid, scale)
     there = [located(window.low, laid, linear) for linear in ways]
-    best = sorted((one for one in there if one is not None), key=lambda one: -one.consensus)
+    agreed = [one for one in there if one is not None and one.consensus >= LEAST_CONSENSUS]
+    best = sorted(agreed, key=lambda one: -one.consensus)
     stances = [checked(window.low, laid, one, scale) for one in best[:NUM_FINE]]
     sound = [one for one in stances if is_sound(one.map[:, :2], scale)]
     return sorted(sound, key=lambda one: -window.share(one.sure))
@@ -221,6 +225,15 @@ def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
         for one, own in zip(sure, consensus, strict=True)
     ]
     return _Tried(sure, worth, found, window)
+
+
+def _enclosing(tried: Sequence[_Tried]) -> Box | None:
+    """Give the box around all that windows stand for."""
+    boxes = [one.window.box for one in tried if one.window.box is not None]
+    if not boxes:
+        return None
+    top, left, bottom, right = zip(*boxes, strict=True)
+    return Box(min(top), min(left), max(bottom), max(right))
 
 
 def _around(index: int, tried: Sequence[_Tried]) -> Float64[Tensor, "2 n"] | None:

@@ -78,17 +78,16 @@ class Cropped:
     photos: list[Float32[Tensor, "3 _ _"]]
     px: tuple[float, ...] = ()  # of each as it was taken, to a pixel of it here, an axis; (): 1
     sights: tuple[Sight, ...] = ()  # of a single tile, one a photo; (): not known
-    regions: tuple[tuple[Region, ...], ...] = ()  # of the picture, for which each was cut; (): all
+    regions: tuple[Region | None, ...] = ()  # low texels of a picture that each is for; None: all
 
-    def regions_of(self, index: int, within: Region) -> list[Region]:
-        """Give the parts of a region, of the whole picture's low texels, that a photo is for."""
-        regions = self.regions[index] if self.regions else ()
-        parts = [one.intersected(within) for one in regions or (within,)]
-        return [one for one in parts if one.area]
+    def part_for(self, index: int, region: Region) -> Region:
+        """Give the part of a region that a photo is for."""
+        own = self.regions[index] if self.regions else None
+        return region if own is None else own.intersected(region)
 
     def kept_over(self, region: Region) -> list[int]:
         """Tell which are for some of a region."""
-        return [index for index in range(len(self.photos)) if self.regions_of(index, region)]
+        return [at for at in range(len(self.photos)) if self.part_for(at, region).area]
 
     def of(self, kept: Sequence[int]) -> "Cropped":
         """Give some of them, of all of the picture; where they show a tile is not told."""

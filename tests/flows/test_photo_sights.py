@@ -77,22 +77,32 @@ def test_tiles_are_told_where_their_texels_are_shown(monkeypatch, piece, overlap
 def test_a_photo_is_looked_for_where_it_is_for_and_nowhere_else(monkeypatch, piece, overlap):
     monkeypatch.setattr(photo_sights, "PIECE_TX", piece)
     monkeypatch.setattr(photo_sights, "OVERLAP_TX", overlap)
-    own = Region(x=5, y=10, width=37, height=28), Region(x=50, y=0, width=21, height=24)
+    own = Region(x=5, y=10, width=67, height=28)
     photos = Cropped(
-        photos=[torch.zeros(3, 8, 8), torch.zeros(3, 9, 9)], px=(0.5, 0.7), regions=((), own)
+        photos=[torch.zeros(3, 8, 8), torch.zeros(3, 9, 9)], px=(0.5, 0.7), regions=(None, own)
     )
-    ahead = find_photos_ahead(Knowing(), photos, (HEIGHT, WIDTH), places, 4, "cpu", silent)
+    asked = list[Region]()
+
+    def color(region: Region) -> Tensor:
+        asked.append(region)
+        return places(region)
+
+    ahead = find_photos_ahead(Knowing(), photos, (HEIGHT, WIDTH), color, 4, "cpu", silent)
     assert ahead is not None
+    num_of_own = sum(region.intersected(own) == region for region in asked)
+    assert num_of_own == (1 if piece == 256 else 3 if piece == 32 else 2)
     _, told = ahead.over(Region(x=0, y=0, width=WIDTH, height=HEIGHT)).sights
-    for one in own:
-        rows, columns = one.slices
-        inner = slice(rows.start, rows.stop - 2), slice(columns.start, columns.stop - 2)
-        x, y, _ = places(one)[:, :-2, :-2]
-        assert torch.equal(told.patch[inner], (y * WIDE + x).long())
-        assert float(told.similarity[inner].min()) >= 0.0
-        flow = torch.einsum("di,ihw->dhw", MAP, places(one)) - places(one)[:2]
-        torch.testing.assert_close(told.flow[:, rows, columns], flow, atol=1e-3, rtol=0)
-    assert bool((told.similarity[40:] == -1.0).all())
+    rows, columns = own.slices
+    inner = slice(rows.start, rows.stop - 2), slice(columns.start, columns.stop - 2)
+    x, y, _ = places(own)[:, :-2, :-2]
+    assert torch.equal(told.patch[inner], (y * WIDE + x).long())
+    assert float(told.similarity[inner].min()) >= 0.0
+    flow = torch.einsum("di,ihw->dhw", MAP, places(own)) - places(own)[:2]
+    torch.testing.assert_close(told.flow[:, rows, columns], flow, atol=1e-3, rtol=0)
+    beyond = told.similarity.clone()
+    beyond[inner] = -1.0
+    assert bool((beyond == -1.0).all())
+    assert torch.equal(told.flow[:, 0, columns], told.flow[:, rows.start, columns])
     far = ahead.over(Region(x=75, y=30, width=15, height=40))
     assert (far.px, len(far.photos), len(far.sights)) == ((0.5,), 1, 1)
 

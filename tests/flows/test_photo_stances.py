@@ -62,6 +62,28 @@ def test_progress_ends_with_the_last_window_of_the_last_photo():
     assert told[-1] == ("stances", 8, 8)
 
 
+def test_photos_asked_about_again_are_not_looked_at_again():
+    truth, turned = drawn(6, 200, 200), drawn(7, 200, 200)
+    low = low_of(truth)
+    photos = [photo_of(stored(torch.rot90(truth, 1, (1, 2)))), photo_of(stored(turned))]
+    asked = list[int]()
+
+    def laid(count: int):
+        asked.clear()
+        return lay_photos(low, photos[:count], SCALE, lambda *one: asked.append(one[1]))
+
+    first = laid(1)
+    assert len(asked) == 2  # its window, and the end
+    both = laid(2)
+    assert len(asked) == 2  # the other's window
+    assert both.stances[: len(first.stances)] == first.stances
+    again = laid(2)
+    assert len(asked) == 1
+    assert again.stances == both.stances
+    for one, other in zip(again.references.photos, both.references.photos, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_pixels_that_hold_nothing_have_the_mean_colour_of_the_others():
     color = stored(picture(4, 20, 30))
     opaque = np.ones((20, 30), bool)
