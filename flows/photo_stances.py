@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from torch import Tensor
 
 from texsr.flows.progress import Progress
-from texsr.models.standing import AS_IT_IS, Box, Standing, Way, Window, windows_of
+from texsr.models.standing import AS_IT_IS, Box, Part, Standing, Way, Window, windows_of
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_float
 from texsr.pipeline.pyramid import PhotoPyramid
@@ -57,7 +57,7 @@ class LaidPhotos:
 
     references: Cropped
     stances: tuple[PhotoStance, ...] = ()
-    """Parallel to the references; (): they are as they were."""
+    """Photo by photo, what explains most first; (): they are as they were."""
 
 
 @final
@@ -105,18 +105,19 @@ def lay_photos(
         progress: told of the windows of the picture that were asked, photo by photo.
     """
     laid, stances, windows = list[Tensor](), list[PhotoStance](), windows_of(picture)
-    regions = list[Region | None]()
+    regions, px = list[Region | None](), list[float]()
     num_asked = len(photos) * len(windows)
     for index, photo in enumerate(photos):
         planes, before = _planes(photo), index * len(windows)
         find = partial(_ways, planes, windows, scale, partial(_tell, progress, before, num_asked))
         for way in KNOWN.of(_question(picture, planes, scale), find):
             stances.append(_stance(index, way, scale))
-            regions.append(None if way.box is None else _region(way.box))
-            laid.append(planes if way.linear is None else _laid(photo, way, scale))
+            for part in way.parts or [None]:
+                regions.append(None if part is None else _region(part.box))
+                laid.append(planes if way.linear is None else _laid(photo, way, part, scale))
+                px.append(stances[-1].px_per_texel)
     progress(STAGE, num_asked, num_asked)
-    px = tuple(stance.px_per_texel for stance in stances)
-    references = Cropped(photos=laid, px=px, regions=tuple(regions))
+    references = Cropped(photos=laid, px=tuple(px), regions=tuple(regions))
     return LaidPhotos(references=references, stances=tuple(stances))
 
 
@@ -143,14 +144,14 @@ def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
     return without_invalid(color, torch.from_numpy(photo.valid)).contiguous()
 
 
-def _laid(photo: Photo, way: Way, scale: int) -> Float32[Tensor, "3 h w"]:
+def _laid(photo: Photo, way: Way, part: Part | None, scale: int) -> Float32[Tensor, "3 h w"]:
     """Resample a photo, or what is of use of it, so that it lies as the picture does."""
     turn = Turn(linear=np.linalg.inv(_linear(way, scale)) * scale, offset=np.zeros(2))
     height, width = photo.valid.shape
     frame = Region(x=0, y=0, width=width, height=height)
     box = Region.around(turn.applied(frame.corners))
-    if way.around is not None:
-        box = Region.around(turn.applied(way.around.numpy().T + 0.5)).intersected(box)
+    if part is not None:
+        box = Region.around(turn.applied(part.around.numpy().T + 0.5)).intersected(box)
     return turned_crop(PhotoPyramid(photo), turn, box)
 
 

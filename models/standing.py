@@ -42,6 +42,14 @@ class Box(NamedTuple):
     right: int
 
 
+class Part(NamedTuple):
+    """A part of a picture that a photo is laid for in one way."""
+
+    box: Box
+    around: Float64[Tensor, "2 n"]
+    """Places of the photo, x and y of pixels, that lie around it."""
+
+
 class Way(NamedTuple):
     """One way in which a photo is laid beside a picture."""
 
@@ -49,13 +57,11 @@ class Way(NamedTuple):
     """From low texels of the picture to pixels of the photo; None: as it is."""
     share: float
     """[0, 1]; how much it explains of what there is to go by in the windows that were asked."""
-    box: Box | None
-    """What of the picture it is laid for; None: all, which is one window, or shown nowhere."""
-    around: Float64[Tensor, "2 n"] | None
-    """Places of the photo, x and y of pixels, that lie around that; None: the whole photo."""
+    parts: list[Part]
+    """What it is laid for; []: all of the picture, which is one window, or shown nowhere."""
 
 
-AS_IT_IS = Way(None, 0.0, None, None)  # a photo that explains nothing
+AS_IT_IS = Way(None, 0.0, [])  # a photo that explains nothing
 
 
 class Window(NamedTuple):
@@ -121,12 +127,7 @@ class Standing:
                 chosen.setdefault(index, []).append(one)
         whole = sum(float(one.window.strength.sum()) for one in self._tried)
         ways = [
-            Way(
-                self._known[index],
-                _explained(index, self._tried) / whole,
-                _enclosing(own),
-                _around(index, own),
-            )
+            Way(self._known[index], _explained(index, self._tried) / whole, _parts_of(index, own))
             for index, own in chosen.items()
         ]
         ways.sort(key=lambda way: -way.share)
@@ -227,27 +228,37 @@ def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
     return _Tried(sure, worth, found, window)
 
 
-def _enclosing(tried: Sequence[_Tried]) -> Box | None:
-    """Give the box around all that windows stand for."""
-    boxes = [one.window.box for one in tried if one.window.box is not None]
-    if not boxes:
-        return None
-    top, left, bottom, right = zip(*boxes, strict=True)
-    return Box(min(top), min(left), max(bottom), max(right))
-
-
-def _around(index: int, tried: Sequence[_Tried]) -> Float64[Tensor, "2 n"] | None:
-    """Give the corners on the photo of what windows stand for."""
-    corners: list[Tensor] = []
+def _parts_of(index: int, tried: Sequence[_Tried]) -> list[Part]:
+    """Part what windows that chose a way stand for: what overlaps is one."""
+    parts = list[Part]()
     for one in tried:
         stance, box = one.stances[index], one.window.box
         if stance is None or box is None:
-            return None
-        top, bottom = (side - one.window.top - 0.5 for side in (box.top, box.bottom))
-        left, right = (side - one.window.left - 0.5 for side in (box.left, box.right))
-        places = [[left, right, left, right], [top, top, bottom, bottom], [1.0] * 4]
-        corners.append(stance.map @ stance.map.new_tensor(places))
-    return torch.cat(corners, 1)
+            return []
+        part = Part(box, _corners(stance, one.window, box))
+        beside = [other for other in parts if _overlap(part.box, other.box)]
+        parts = [other for other in parts if not _overlap(part.box, other.box)]
+        parts.append(_united([part, *beside]))
+    return parts
+
+
+def _corners(stance: Stance, window: Window, box: Box) -> Float64[Tensor, "2 4"]:
+    """Give the corners on the photo of what a window stands for."""
+    top, bottom = (side - window.top - 0.5 for side in (box.top, box.bottom))
+    left, right = (side - window.left - 0.5 for side in (box.left, box.right))
+    places = [[left, right, left, right], [top, top, bottom, bottom], [1.0] * 4]
+    return stance.map @ stance.map.new_tensor(places)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    beside = one.left < other.right and other.left < one.right
+    return beside and one.top < other.bottom and other.top < one.bottom
+
+
+def _united(parts: Sequence[Part]) -> Part:
+    top, left, bottom, right = zip(*(part.box for part in parts), strict=True)
+    box = Box(min(top), min(left), max(bottom), max(right))
+    return Part(box, torch.cat([part.around for part in parts], 1))
 
 
 def _for_window(tried: _Tried, held: Sequence[int]) -> list[int]:

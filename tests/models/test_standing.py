@@ -39,9 +39,22 @@ def test_charts_that_a_photo_shows_at_different_turns_have_a_way_each():
         off = min(float((one / SCALE - turned).abs().max()) for one in linear)
         assert off < 0.1
     for way in ways:  # each is laid for its own half of the photo, about
-        assert way.around is not None
-        y = way.around[1].clamp(0, 480)
+        (part,) = way.parts
+        y = part.around[1].clamp(0, 480)
         assert float(y.max() - y.min()) < 1.6 * 240
+
+
+def test_parts_of_a_picture_far_from_each_other_are_laid_for_one_by_one():
+    ends, between = drawn(8, 200, 1600), drawn(9, 200, 400)
+    shown = torch.rot90(ends, 1, (1, 2))
+    truth = torch.cat([ends[:, :, :400], between, between.flip(1), ends[:, :, 1200:]], 2)
+    (way,) = [one for one in found(low_of(truth), shown) if one.linear is not None]
+    boxes = sorted(part.box for part in way.parts)
+    assert len(boxes) == 2
+    assert boxes[0].right <= boxes[1].left
+    for part in way.parts:
+        y = part.around[1]
+        assert float(y.max() - y.min()) < 0.8 * 1600
 
 
 def test_all_windows_of_a_picture_agree_on_one_way():
@@ -49,7 +62,8 @@ def test_all_windows_of_a_picture_agree_on_one_way():
     photo, _ = photo_along(truth, linear_of(130, False, 1.2))
     (way,) = found(low_of(truth), photo)
     assert way.linear is not None
-    assert way.around is not None
+    (part,) = way.parts
+    assert part.box == (0, 0, 120, 140)
     assert float((way.linear - linear_of(130, False, 1.2) * SCALE).abs().max()) < 0.05 * SCALE
     assert way.share > 0.6
 
