@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from texsr.flows.progress import Progress
+from texsr.flows.workers import worked_off
 from texsr.pipeline.references import Cropped, Sight
 from texsr.pipeline.stages.superresolve import FindsPhotos, Upscaler
 from texsr.pipeline.tile import Region, Tile, plan_tiles
@@ -36,14 +37,12 @@ class WholeSight:
         self._flow = torch.zeros(2, box.height, box.width)  # counted from the picture's corner
         self._share = torch.zeros(box.height, box.width)
 
-    def add(self, piece: Tile, asked: Region, found: Any) -> None:
-        """Add what was found of a piece.
+    def asked(self, piece: Tile) -> Region:
+        """Give where a piece, which is counted from the corner of the box, lies in the picture."""
+        return replace(piece.padded, x=piece.padded.x + self.box.x, y=piece.padded.y + self.box.y)
 
-        Args:
-            piece: counted from the corner of the box.
-            asked: all of it, counted from the picture's.
-            found: the `Sight` of it.
-        """
+    def add(self, piece: Tile, found: Any) -> None:
+        """Add what was found of a piece: its `Sight`."""
         sides = self.box.height, self.box.width
         kept = [_kept(*one) for one in zip(piece.core.slices, sides, strict=True)]
         own = [
@@ -54,7 +53,7 @@ class WholeSight:
         self._similarity[kept[0], kept[1]] = found.similarity.cpu()[own[0], own[1]]
         down, across = (_ramp(*one) for one in zip(piece.padded.slices, sides, strict=True))
         share, (rows, columns) = down[:, None] * across, piece.padded.slices
-        self._flow[:, rows, columns] += share * (found.flow.cpu() - _corner(asked))
+        self._flow[:, rows, columns] += share * (found.flow.cpu() - _corner(self.asked(piece)))
         self._share[rows, columns] += share
 
     def over(self, region: Region) -> Sight:
@@ -114,21 +113,24 @@ def find_photos_ahead(
         return None
     moved, whole = photos.to(device), Region(x=0, y=0, width=low_shape[1], height=low_shape[0])
     boxes = [photos.part_for(index, whole) for index in range(len(photos.photos))]
-    pieces = [
-        list(plan_tiles(box.height, box.width, size_tx=PIECE_TX, overlap_tx=OVERLAP_TX))
-        for box in boxes
+    found = [WholeSight(box) for box in boxes]
+    jobs = [
+        (index, piece)
+        for index, box in enumerate(boxes)
+        for piece in plan_tiles(box.height, box.width, size_tx=PIECE_TX, overlap_tx=OVERLAP_TX)
     ]
-    found, done, num_asked = list[WholeSight](), 0, sum(map(len, pieces))
-    for index, box in enumerate(boxes):
-        alone, sight = moved.of([index]), WholeSight(box)
-        for piece in pieces[index]:
-            progress(STAGE, done, num_asked)
-            asked = replace(piece.padded, x=piece.padded.x + box.x, y=piece.padded.y + box.y)
-            low = color(asked)[None].to(device)
-            sight.add(piece, asked, upscaler.sights(low, alone, scale)[0])
-            done += 1
-        found.append(sight)
-    progress(STAGE, done, num_asked)
+
+    def find(job: tuple[int, Tile]) -> Any:
+        index, piece = job
+        low = color(found[index].asked(piece))[None].to(device)
+        return upscaler.sights(low, moved.of([index]), scale)[0]
+
+    progress(STAGE, 0, len(jobs))
+    for number, ((index, piece), sight) in enumerate(
+        zip(jobs, worked_off(find, jobs), strict=True), 1
+    ):
+        found[index].add(piece, sight)
+        progress(STAGE, number, len(jobs))
     return PhotoSights(photos, found)
 
 

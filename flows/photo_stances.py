@@ -6,10 +6,11 @@ in it at different turns: then it is given once for each of them.
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from threading import Lock
 from typing import final
 
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from jaxtyping import Bool, Float32, Float64, UInt8
 from torch import Tensor
 
-from texsr.flows.progress import Progress
+from texsr.flows.progress import Counted, Progress
+from texsr.flows.workers import worked_off
 from texsr.models.standing import AS_IT_IS, Box, Part, Standing, Way, Window, windows_of
 from texsr.pipeline.capture import Photo
 from texsr.pipeline.color import to_float
@@ -66,16 +68,18 @@ class KnownWays:
     about the same ones, and one number of them after the other."""
 
     def __init__(self) -> None:
-        self._found = OrderedDict[bytes, list[Way]]()
+        self._found, self._lock = OrderedDict[bytes, list[Way]](), Lock()
 
-    def of(self, asked: bytes, find: Callable[[], list[Way]]) -> list[Way]:
-        """Remember what was found for a question, or find it."""
-        if asked not in self._found:
-            self._found[asked] = find()
-        self._found.move_to_end(asked)
-        while len(self._found) > MOST_KNOWN:
-            self._found.popitem(last=False)
-        return self._found[asked]
+    def of(self, asked: bytes) -> list[Way] | None:
+        """Give what was found for a question; None: it is not known."""
+        return self._found.get(asked)
+
+    def keep(self, asked: bytes, found: list[Way]) -> None:
+        """Remember what was found, and forget what was so first."""
+        with self._lock:
+            self._found[asked] = found
+            while len(self._found) > MOST_KNOWN:
+                self._found.popitem(last=False)
 
 
 KNOWN = KnownWays()
@@ -102,41 +106,44 @@ def lay_photos(
         picture: of low texels, sRGB-encoded, [0, 1].
         photos: of any sizes.
         scale: high texels to a low one; a pixel of what is laid is one.
-        progress: told of the windows of the picture that were asked, photo by photo.
+        progress: told of the windows of the picture that were asked, for one photo or another.
     """
     laid, stances, windows = list[Tensor](), list[PhotoStance](), windows_of(picture)
     regions, px = list[Region | None](), list[float]()
-    num_asked = len(photos) * len(windows)
-    for index, photo in enumerate(photos):
-        planes, before = _planes(photo), index * len(windows)
-        find = partial(_ways, planes, windows, scale, partial(_tell, progress, before, num_asked))
-        for way in KNOWN.of(_question(picture, planes, scale), find):
+    counted = Counted(progress, STAGE, len(photos) * len(windows))
+    found = worked_off(partial(_ways, picture, windows, scale, counted), photos)
+    for index, (photo, ways) in enumerate(zip(photos, found, strict=True)):
+        for way in ways:
             stances.append(_stance(index, way, scale))
             for part in way.parts or [None]:
                 regions.append(None if part is None else _region(part.box))
-                laid.append(planes if way.linear is None else _laid(photo, way, part, scale))
+                laid.append(_laid(photo, way, part, scale))
                 px.append(stances[-1].px_per_texel)
-    progress(STAGE, num_asked, num_asked)
     references = Cropped(photos=laid, px=tuple(px), regions=tuple(regions))
     return LaidPhotos(references=references, stances=tuple(stances))
 
 
 def _ways(
-    photo: Float32[Tensor, "3 _ _"],
+    picture: Float32[Tensor, "3 h w"],
     windows: Sequence[Window],
     scale: int,
-    tell: Callable[[int], None],
+    counted: Counted,
+    photo: Photo,
 ) -> list[Way]:
-    """Ask all windows of a picture how a photo stands beside it."""
-    standing = Standing(photo, scale)
-    for number, window in enumerate(windows):
-        tell(number)
+    """Ask all windows of a picture how a photo stands beside it, if that is not known."""
+    planes = _planes(photo)
+    question = _question(picture, planes, scale)
+    known = KNOWN.of(question)
+    if known is not None:
+        counted.add(len(windows))
+        return known
+    standing = Standing(planes, scale)
+    for window in windows:
         standing.look_at(window)
-    return standing.ways()
-
-
-def _tell(progress: Progress, before: int, num_asked: int, number: int) -> None:
-    progress(STAGE, before + number, num_asked)
+        counted.add()
+    found = standing.ways()
+    KNOWN.keep(question, found)
+    return found
 
 
 def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
@@ -146,6 +153,8 @@ def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
 
 def _laid(photo: Photo, way: Way, part: Part | None, scale: int) -> Float32[Tensor, "3 h w"]:
     """Resample a photo, or what is of use of it, so that it lies as the picture does."""
+    if way.linear is None:
+        return _planes(photo)
     turn = Turn(linear=np.linalg.inv(_linear(way, scale)) * scale, offset=np.zeros(2))
     height, width = photo.valid.shape
     frame = Region(x=0, y=0, width=width, height=height)

@@ -1,8 +1,13 @@
 """How many pieces of an atlas are worked on at a time."""
 
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
 
 WORKERS = 2  # pieces in flight; each runs PyTorch on one thread
 
@@ -13,3 +18,12 @@ def work_pool(workers: int = WORKERS) -> ThreadPoolExecutor:
     On planes of this size that takes two thirds of the time that two threads for each piece take.
     """
     return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+
+
+def worked_off(make: Callable[[Job], Made], jobs: Sequence[Job]) -> Iterator[Made]:
+    """Work off jobs in such a pool, and give what is made in their order; one has all cores."""
+    if len(jobs) == 1:
+        yield make(jobs[0])
+        return
+    with work_pool() as pool:
+        yield from pool.map(make, jobs)

@@ -1,5 +1,7 @@
 """Photos are laid as the picture lies, and it is told how they lay."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tests.pictures import picture
 from tests.planes import drawn, linear_of, low_of, photo_along
 from texsr.flows.photo_stances import as_they_are, lay_photos, photo_of
 from texsr.flows.progress import silent
+from texsr.models.standing import Standing
 
 SCALE = 4
 
@@ -62,7 +65,9 @@ def test_progress_ends_with_the_last_window_of_the_last_photo():
     assert told[-1] == ("stances", 8, 8)
 
 
-def test_photos_asked_about_again_are_not_looked_at_again():
+def test_photos_asked_about_again_are_not_looked_at_again(monkeypatch):
+    mock = Mock(wraps=Standing)
+    monkeypatch.setattr("texsr.flows.photo_stances.Standing", mock)
     truth, turned = drawn(6, 200, 200), drawn(7, 200, 200)
     low = low_of(truth)
     photos = [photo_of(stored(torch.rot90(truth, 1, (1, 2)))), photo_of(stored(turned))]
@@ -73,12 +78,14 @@ def test_photos_asked_about_again_are_not_looked_at_again():
         return lay_photos(low, photos[:count], SCALE, lambda *one: asked.append(one[1]))
 
     first = laid(1)
-    assert len(asked) == 2  # its window, and the end
+    looked_at = mock.call_count
     both = laid(2)
-    assert len(asked) == 2  # the other's window
+    assert mock.call_count == 2 * looked_at  # the other alone
+    assert asked[-1] == 2
     assert both.stances[: len(first.stances)] == first.stances
     again = laid(2)
-    assert len(asked) == 1
+    assert mock.call_count == 2 * looked_at
+    assert asked[-1] == 2
     assert again.stances == both.stances
     for one, other in zip(again.references.photos, both.references.photos, strict=True):
         assert torch.equal(one, other)
