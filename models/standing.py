@@ -58,7 +58,8 @@ class Way(NamedTuple):
     share: float
     """[0, 1]; how much it explains of what there is to go by in the windows that were asked."""
     parts: list[Part]
-    """What it is laid for; []: all of the picture, which is one window, or shown nowhere."""
+    """What it is laid for; []: all of the picture, which is one window, or lies as the photo does,
+    or is shown nowhere."""
 
 
 AS_IT_IS = Way(None, 0.0, [])  # a photo that explains nothing
@@ -74,7 +75,7 @@ class Window(NamedTuple):
     """Where it lies in the picture, as the next."""
     left: int
     box: Box | None
-    """What it stands for: its part of the picture, and about halfway to the next windows; None:
+    """What it stands for: its part of the picture, and at least halfway to the next windows; None:
     there is no other."""
 
     def share(self, sure: Float32[Tensor, "h w"]) -> float:
@@ -139,7 +140,7 @@ def windows_of(picture: Float32[Tensor, "3 h w"]) -> list[Window]:
     if min(picture.shape[1:]) < LEAST_WINDOW_TX:
         return []
     energy = strength(picture)
-    rows, columns = (_parts(side) for side in picture.shape[1:])
+    rows, columns = (_spans(side) for side in picture.shape[1:])
     single = len(rows) * len(columns) == 1
     found = list[Window]()
     for down in rows:
@@ -156,12 +157,12 @@ def windows_of(picture: Float32[Tensor, "3 h w"]) -> list[Window]:
 
 def _stands_for(part: slice, window: slice, side: int) -> tuple[int, int]:
     """Give from where to where a window of a part of a side stands for what is beside it."""
-    half = -(-(part.stop - part.start) // 2)
-    start, stop = min(part.start, window.start - half), max(part.stop, window.stop + half)
+    reach = max(WINDOW_TX, -(-(part.stop - part.start) // 2))
+    start, stop = min(part.start, window.start - reach), max(part.stop, window.stop + reach)
     return max(start, 0), min(stop, side)
 
 
-def _parts(side: int) -> list[slice]:
+def _spans(side: int) -> list[slice]:
     """Part a side into as many parts as there may be windows along it."""
     count = min(MOST_ACROSS, -(-side // WINDOW_TX))
     edges = [round(number * side / count) for number in range(count + 1)]
@@ -229,8 +230,11 @@ def _tried(found: Sequence[Stance | None], window: Window) -> _Tried:
 
 
 def _parts_of(index: int, tried: Sequence[_Tried]) -> list[Part]:
-    """Part what windows that chose a way stand for: what overlaps is one."""
+    """Part what windows that chose a way stand for: what overlaps is one; the first way is to leave
+    the photo as it is, all of it."""
     parts = list[Part]()
+    if index == 0:
+        return parts
     for one in tried:
         stance, box = one.stances[index], one.window.box
         if stance is None or box is None:
