@@ -10,7 +10,7 @@ from torch import Tensor
 
 from texsr.flows.calibration import Calibration, calibrate
 from texsr.flows.facts import Tally, atlas_record
-from texsr.flows.memory import MIB
+from texsr.flows.memory import MIB, return_freed
 from texsr.flows.new_atlas import NewAtlas, create, discard, reduce_into, size_at
 from texsr.flows.scene import Scene
 from texsr.flows.settings import ReferenceForm
@@ -43,6 +43,7 @@ from texsr.pipeline.stages.superresolve import (
 from texsr.pipeline.tile import Region, Tile, plan_tiles
 from texsr.pipeline.unrounded import Unrounded
 
+TILES_SCATTERED = 8  # tiles whose freed memory may lie scattered; to gather it takes a while
 SAMPLE_TX = 64  # side of the tiles that an upscaler is fitted on, low texels
 VIEWS_OF_A_TILE = 2  # times those of a cell: what memory is planned for; more only cost more
 NUM_SAMPLES = 8
@@ -205,9 +206,11 @@ class AtlasJob:
         self.tally.num_tiles = len(tiles)
         bake = partial(self._bake, source, new, single, device)
         with work_pool() as pool:
-            for number, level in enumerate(pool.map(bake, tiles)):
+            for number, level in enumerate(pool.map(bake, tiles), 1):
                 self.tally.add(level)
-                self.scene.progress("superresolve", number + 1, len(tiles))
+                self.scene.progress("superresolve", number, len(tiles))
+                if number % TILES_SCATTERED == 0:
+                    return_freed()
 
     def _bake(
         self,

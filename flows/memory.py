@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 MIB = 2**20
-ONE_ARENA, LARGEST_KEPT, MOST_KEPT = (-8, 1), (-3, 256 * MIB), (-1, 512 * MIB)  # mallopt(3)
+ONE_ARENA, LARGEST_KEPT, MOST_KEPT = (-8, 1), (-3, 64 * MIB), (-1, 512 * MIB)  # mallopt(3)
 
 
 def keep_freed() -> None:

@@ -26,8 +26,8 @@ from texsr.pipeline.stages.select import Selection, select
 from texsr.pipeline.stages.superresolve import made_reduced, native_scale
 
 SECONDS_PER_REDUCED_TEXEL = 1e-7  # measured on two cores
-# Interpreter, PyTorch, ray caster and weights, before any pixel.
-RESTING_MB = 550.0
+# Interpreter, PyTorch, ray caster and weights, before any pixel; and what lies scattered.
+RESTING_MB = 700.0
 
 
 def plan_run(job: Job, progress: Progress = silent) -> RunPlan:

@@ -112,6 +112,6 @@ def answer_without_references(
             part = answer[piece.core.scaled(own).slices]
             part[...] = found[inner.slices]
             drop_pages(part)
+            return_freed()  # what comes next is of other sizes, and would lie scattered among these
     progress(STAGE, len(pieces), len(pieces))
-    return_freed()  # planes of tiles are smaller, and would lie scattered among these
     return SinglePlane(answer, own)

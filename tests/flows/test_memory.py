@@ -15,7 +15,7 @@ def faults():
 
 def make_and_drop(times):
     for _ in range(times):
-        b"x" * 2**26  # 64 MiB
+        b"x" * 3 * 2**24  # 48 MiB
 
 {first}
 make_and_drop(1)
@@ -24,7 +24,7 @@ make_and_drop(5)
 {then}
 print(faults() - before)
 """
-PAGES = 2**26 // 4096
+PAGES = 3 * 2**24 // 4096
 
 pytestmark = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="glibc alone takes such advice"
