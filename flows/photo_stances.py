@@ -64,8 +64,8 @@ class LaidPhotos:
 
 @final
 class KnownWays:
-    """How photos lie beside pictures, of those asked about last: one model after the other asks
-    about the same ones, and one number of them after the other."""
+    """How photos lie beside pictures, of those found last: one model after the other asks about the
+    same ones, and one number of them after the other."""
 
     def __init__(self) -> None:
         self._found, self._lock = OrderedDict[bytes, list[Way]](), Lock()
@@ -113,11 +113,13 @@ def lay_photos(
     counted = Counted(progress, STAGE, len(photos) * len(windows))
     found = worked_off(partial(_ways, picture, windows, scale, counted), photos)
     for index, (photo, ways) in enumerate(zip(photos, found, strict=True)):
+        pyramid = PhotoPyramid(photo)
         for way in ways:
             stances.append(_stance(index, way, scale))
             for part in way.parts or [None]:
                 regions.append(None if part is None else _region(part.box))
-                laid.append(_laid(photo, way, part, scale))
+                as_it_is = way.linear is None
+                laid.append(_planes(photo) if as_it_is else _laid(pyramid, way, part, scale))
                 px.append(stances[-1].px_per_texel)
     references = Cropped(photos=laid, px=tuple(px), regions=tuple(regions))
     return LaidPhotos(references=references, stances=tuple(stances))
@@ -131,13 +133,12 @@ def _ways(
     photo: Photo,
 ) -> list[Way]:
     """Ask all windows of a picture how a photo stands beside it, if that is not known."""
-    planes = _planes(photo)
-    question = _question(picture, planes, scale)
+    question = _question(picture, photo, scale)
     known = KNOWN.of(question)
     if known is not None:
         counted.add(len(windows))
         return known
-    standing = Standing(planes, scale)
+    standing = Standing(_planes(photo), scale)
     for window in windows:
         standing.look_at(window)
         counted.add()
@@ -151,23 +152,23 @@ def _planes(photo: Photo) -> Float32[Tensor, "3 h w"]:
     return without_invalid(color, torch.from_numpy(photo.valid)).contiguous()
 
 
-def _laid(photo: Photo, way: Way, part: Part | None, scale: int) -> Float32[Tensor, "3 h w"]:
+def _laid(
+    pyramid: PhotoPyramid, way: Way, part: Part | None, scale: int
+) -> Float32[Tensor, "3 h w"]:
     """Resample a photo, or what is of use of it, so that it lies as the picture does."""
-    if way.linear is None:
-        return _planes(photo)
     turn = Turn(linear=np.linalg.inv(_linear(way, scale)) * scale, offset=np.zeros(2))
-    height, width = photo.valid.shape
+    height, width = pyramid.valid.shape
     frame = Region(x=0, y=0, width=width, height=height)
     box = Region.around(turn.applied(frame.corners))
     if part is not None:
         box = Region.around(turn.applied(part.around.numpy().T + 0.5)).intersected(box)
-    return turned_crop(PhotoPyramid(photo), turn, box)
+    return turned_crop(pyramid, turn, box)
 
 
-def _question(picture: Tensor, photo: Tensor, scale: int) -> bytes:
-    told = sha256(f"{tuple(picture.shape)} {tuple(photo.shape)} {scale}".encode())
-    for planes in (picture, photo):
-        told.update(planes.contiguous().numpy().tobytes())
+def _question(picture: Tensor, photo: Photo, scale: int) -> bytes:
+    told = sha256(f"{tuple(picture.shape)} {photo.color.shape} {scale}".encode())
+    for array in (picture.numpy(), photo.color, photo.valid):
+        told.update(array.tobytes())
     return told.digest()
 
 

@@ -240,9 +240,10 @@ def _parts_of(index: int, tried: Sequence[_Tried]) -> list[Part]:
         if stance is None or box is None:
             return []
         part = Part(box, _corners(stance, one.window, box))
-        beside = [other for other in parts if _overlap(part.box, other.box)]
-        parts = [other for other in parts if not _overlap(part.box, other.box)]
-        parts.append(_united([part, *beside]))
+        while beside := [other for other in parts if _overlap(part.box, other.box)]:
+            parts = [other for other in parts if not _overlap(part.box, other.box)]
+            part = _united([part, *beside])
+        parts.append(part)
     return parts
 
 

@@ -73,8 +73,12 @@ def test_tiles_are_told_where_their_texels_are_shown(monkeypatch, piece, overlap
         torch.testing.assert_close(sight.similarity, (y * WIDE + x) / 1e6)
 
 
-@pytest.mark.parametrize(("piece", "overlap"), [(256, 48), (32, 12), (40, 7)])
-def test_a_photo_is_looked_for_where_it_is_for_and_nowhere_else(monkeypatch, piece, overlap):
+@pytest.mark.parametrize(
+    ("piece", "overlap", "num_pieces"), [(256, 48, 1), (32, 12, 3), (40, 7, 2)]
+)
+def test_a_photo_is_looked_for_where_it_is_for_and_nowhere_else(
+    monkeypatch, piece, overlap, num_pieces
+):
     monkeypatch.setattr(photo_sights, "PIECE_TX", piece)
     monkeypatch.setattr(photo_sights, "OVERLAP_TX", overlap)
     own = Region(x=5, y=10, width=67, height=28)
@@ -89,8 +93,7 @@ def test_a_photo_is_looked_for_where_it_is_for_and_nowhere_else(monkeypatch, pie
 
     ahead = find_photos_ahead(Knowing(), photos, (HEIGHT, WIDTH), color, 4, "cpu", silent)
     assert ahead is not None
-    num_of_own = sum(region.intersected(own) == region for region in asked)
-    assert num_of_own == (1 if piece == 256 else 3 if piece == 32 else 2)
+    assert sum(region.intersected(own) == region for region in asked) == num_pieces
     _, told = ahead.over(Region(x=0, y=0, width=WIDTH, height=HEIGHT)).sights
     rows, columns = own.slices
     inner = slice(rows.start, rows.stop - 2), slice(columns.start, columns.stop - 2)
