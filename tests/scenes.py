@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
-from PIL import Image
-from scipy.spatial.transform import Rotation
 
 from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh, uv_to_texel
 from texsr.pipeline.camera import Camera
@@ -289,7 +287,7 @@ def make_scene(
     views, photos = [], []
     for i, camera in enumerate(cameras if cameras is not None else orbit(8, half=half)):
         picture, full = render_photo(mesh, color, camera)
-        views.append(_view(f"{i:03d}.png", camera, root))
+        views.append(pinhole_view(f"{i:03d}.png", camera, root))
         photos.append(Photo(color=to_integer(picture, np.dtype(np.uint8)), valid=full))
     return Scene(
         surface=surface,
@@ -301,7 +299,8 @@ def make_scene(
     )
 
 
-def _view(name: str, camera: Camera, root: Path) -> View:
+def pinhole_view(name: str, camera: Camera, root: Path) -> View:
+    """Name a view as a file of pinhole cameras would."""
     K = camera.K
     lens = Lens(
         model="PINHOLE",
@@ -314,106 +313,6 @@ def _view(name: str, camera: Camera, root: Path) -> View:
     )
 
 
-def with_noise_behind(scene: Scene, *, seed: int = 0) -> Scene:
-    """Replace what is not the object by noise in every photo, and give the silhouettes as masks."""
-    rng = np.random.default_rng(seed)
-    photos = []
-    for photo in scene.photos:
-        noise = rng.integers(0, 256, photo.color.shape, dtype=np.uint8)
-        color = np.where(photo.valid[..., None], photo.color, noise)
-        photos.append(Photo(color=color, valid=photo.valid))
-    return replace(scene, photos=tuple(photos), masked=True)
-
-
-def with_decoys(scene: Scene, *, num_decoys: int = 2) -> Scene:
-    """Add photos of another object under poses that are not theirs; they sort last by name."""
-    other_mesh, _ = make_surface(Shape.CUBE)
-    paint = waves(seed=991, cycles_per_unit=2.0)
-    views, photos = list(scene.views), list(scene.photos)
-    for i in range(num_decoys):
-        true_camera = scene.views[i].camera
-        shot, full = render_photo(other_mesh, paint, true_camera, supersample=1)
-        claimed = scene.views[-1 - i].camera
-        views.append(_view(f"decoy{i}.png", claimed, scene.surface.path.parent))
-        photos.append(Photo(color=to_integer(shot, np.dtype(np.uint8)), valid=full))
-    return replace(scene, views=tuple(views), photos=tuple(photos))
-
-
-def with_stacked_uvs(scene: Scene, *, upper: int = 1, lower: int = 0) -> Scene:
-    """Move the faces of one chart onto the uv of another of the same layout."""
-    charts = scene.surface.charts
-    uv_faces = charts.uv_faces.copy()
-    uv_faces[charts.chart_id == upper] = uv_faces[charts.chart_id == lower]
-    chart_id = label_charts(scene.surface.mesh, charts.uv, uv_faces)
-    moved = replace(charts, uv_faces=uv_faces, chart_id=chart_id)
-    return replace(scene, surface=replace(scene.surface, charts=moved))
-
-
-def with_empty_faces(scene: Scene, *, count: int = 3) -> Scene:
-    """Append faces that have no area, neither in the world nor in uv."""
-    mesh, charts = scene.surface.mesh, scene.surface.charts
-    twice = [0, 0, 1]
-    grown_mesh = Mesh(
-        vertices=mesh.vertices, faces=np.concatenate([mesh.faces, mesh.faces[:count, twice]])
-    )
-    grown = replace(
-        charts,
-        uv_faces=np.concatenate([charts.uv_faces, charts.uv_faces[:count, twice]]),
-        chart_id=np.concatenate([charts.chart_id, charts.chart_id[:count]]),
-        material_id=np.concatenate([charts.material_id, charts.material_id[:count]]),
-    )
-    return replace(scene, surface=replace(scene.surface, mesh=grown_mesh, charts=grown))
-
-
-def write_scene(scene: Scene, root: Path) -> Path:
-    """Write the capture directory: OBJ, atlas, photos, masks, COLMAP text. Return `root`."""
-    (root / "images").mkdir(parents=True, exist_ok=True)
-    (root / "sparse" / "0").mkdir(parents=True, exist_ok=True)
-    _write_obj(scene.surface, root)
-    for view, photo in zip(scene.views, scene.photos, strict=True):
-        Image.fromarray(photo.color).save(root / "images" / view.name)
-        if scene.masked:
-            (root / "masks").mkdir(exist_ok=True)
-            Image.fromarray(photo.valid.astype(np.uint8) * 255).save(root / "masks" / view.name)
-    _write_colmap(scene.views, root / "sparse" / "0")
-    return root
-
-
-def write_truth(scene: Scene, root: Path) -> Path:
-    """Write `atlas.png` and `mask.png` as `measure` reads them. Return `root`."""
-    root.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(to_integer(scene.truth, np.dtype(np.uint8))).save(root / "atlas.png")
-    Image.fromarray(scene.covered.astype(np.uint8) * 255).save(root / "mask.png")
-    return root
-
-
 def low_color(scene: Scene) -> Float32[np.ndarray, "h w 3"]:
     """Give the low atlas in [0, 1]."""
     return to_float(scene.surface.atlases[0].stored)
-
-
-def _write_obj(surface: TexturedMesh, root: Path) -> None:
-    lines = ["mtllib mesh.mtl"]
-    lines += [f"v {x:.17g} {y:.17g} {z:.17g}" for x, y, z in surface.mesh.vertices]
-    lines += [f"vt {u:.17g} {v:.17g}" for u, v in surface.charts.uv]
-    lines.append("usemtl surface")
-    for corners, uvs in zip(surface.mesh.faces + 1, surface.charts.uv_faces + 1, strict=True):
-        lines.append("f " + " ".join(f"{v}/{t}" for v, t in zip(corners, uvs, strict=True)))
-    (root / "mesh.obj").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (root / "mesh.mtl").write_text("newmtl surface\nKd 1 1 1\nmap_Kd atlas.png\n", encoding="utf-8")
-    Image.fromarray(surface.atlases[0].stored).save(root / "atlas.png")
-
-
-def _write_colmap(views: Sequence[View], folder: Path) -> None:
-    cameras, images = [], []
-    for index, view in enumerate(views, start=1):
-        camera = view.camera
-        numbers = " ".join(f"{p:.17g}" for p in view.lens.params)
-        cameras.append(f"{index} {view.lens.model} {camera.width_px} {camera.height_px} {numbers}")
-        qx, qy, qz, qw = Rotation.from_matrix(camera.cam_from_world[:3, :3]).as_quat()
-        pose = (qw, qx, qy, qz, *camera.cam_from_world[:3, 3])
-        numbers = " ".join(f"{p:.17g}" for p in pose)
-        images.append(f"{index} {numbers} {index} {view.name}\n")
-    (folder / "cameras.txt").write_text("\n".join(cameras) + "\n", encoding="utf-8")
-    (folder / "images.txt").write_text("\n".join(images) + "\n", encoding="utf-8")
-    (folder / "points3D.txt").write_text("", encoding="utf-8")

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from tests.benchmarks.derive_capture import derive
-from tests.scenes import Shape, make_scene, orbit, waves, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Shape, make_scene, orbit, waves
 from texsr.pipeline.stages.load import load_capture, load_photo
 
 

@@ -5,10 +5,13 @@ Two questions on one run of every validation capture, each with a table of its o
 - PSNR-Y and SSIM-Y on covered texels beside bicubic, the prototype (quoted), SMFANet+ (computed
   from its public weights) and `projection`; seams; whether confidence ranks the error;
 - the error that confidence stands for beside the true one, in bins of as many texels each.
+
+At another scale than the captures' own (`--scale 2`) atlases are the truths, reduced; there is no
+figure of the prototype then.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from calibration_bins import MOST_OFF, NUM_BINS, Errors, binned, pooled, sampled_errors, worst
@@ -17,11 +20,13 @@ from network_common import (
     SCALE,
     SINGLE_IMAGE,
     Trial,
+    at_scale,
     captures_option,
     mean,
     model_of,
     network_parser,
     read_trial,
+    scale_option,
     single_image,
 )
 from quality import LEAST_SPEARMAN, PROTOTYPE_DB
@@ -50,28 +55,32 @@ class Found:
     seams: tuple[float, float, float]  # bicubic, truth, network
     errors: Errors
     seconds: float
+    scale: int
+
+    @property
+    def prototype_db(self) -> float | None:
+        """PSNR-Y of the prototype, quoted; None: there is none at this scale."""
+        return PROTOTYPE_DB[self.name] if self.scale == SCALE else None
 
     @property
     def best(self) -> tuple[str, float]:
-        """The best of the three that are to be beaten, and its PSNR-Y in dB."""
-        three = {
-            "prototype": PROTOTYPE_DB[self.name],
-            SINGLE_IMAGE: self.single.psnr_y,
-            "projection": self.projection.psnr_y,
-        }
-        return max(three.items(), key=lambda one: one[1])
+        """The best of those that are to be beaten, and its PSNR-Y in dB."""
+        rivals = {SINGLE_IMAGE: self.single.psnr_y, "projection": self.projection.psnr_y}
+        if self.prototype_db is not None:
+            rivals["prototype"] = self.prototype_db
+        return max(rivals.items(), key=lambda one: one[1])
 
     @property
     def gain_db(self) -> float:
-        """Gain over the best of the three."""
+        """Gain over the best of them."""
         return self.own.psnr_y - self.best[1]
 
     @property
     def decibels(self) -> tuple[float, ...]:
-        """PSNR-Y of bicubic, the three and the network."""
+        """PSNR-Y of bicubic, those that are to be beaten and the network."""
         scores = (self.single, self.projection, self.own)
-        given = self.bicubic.psnr_y, PROTOTYPE_DB[self.name]
-        return (*given, *(score.psnr_y for score in scores))
+        quoted = () if self.prototype_db is None else (self.prototype_db,)
+        return (self.bicubic.psnr_y, *quoted, *(score.psnr_y for score in scores))
 
     @property
     def ssims(self) -> tuple[float, ...]:
@@ -83,10 +92,10 @@ class Found:
 def examine(trial: Trial, upscaler: Upscaler, preset: Upscaler | None) -> Found:
     """Run the network and what it is held against on one capture."""
     surface, truth, mask = trial.capture.surface, trial.truth, trial.mask
-    with run(trial.capture) as (done, _):
+    with run(trial.capture, replace(trial.settings, model="projection")) as (done, _):
         given = measure(done.textures[0], truth, mask, low=trial.low)
     assert given.bicubic is not None
-    with run_with(upscaler, trial.capture) as ran:
+    with run_with(upscaler, trial.capture, trial.settings) as ran:
         seen = (bicubic_of(trial.low, truth), truth, ran.high)
         bicubic, true, own = (seam_error(surface, 0, image) for image in seen)
         return Found(
@@ -100,22 +109,25 @@ def examine(trial: Trial, upscaler: Upscaler, preset: Upscaler | None) -> Found:
             seams=(bicubic, true, own),
             errors=sampled_errors(ran.confidence, ran.high, truth, mask & (ran.level > 0)),
             seconds=ran.seconds,
+            scale=trial.scale,
         )
 
 
 def other_preset(trial: Trial, preset: Upscaler) -> Score:
     """Score another preset of the network."""
-    with run_with(preset, trial.capture) as ran:
+    with run_with(preset, trial.capture, trial.settings) as ran:
         return measure(ran.high, trial.truth, trial.mask).result
 
 
 def quality(model: str, preset: str | None, found: list[Found]) -> Answer:
-    """Answer whether the network is better than the best of the three."""
-    columns = ("capture", "bicubic", "prototype (quoted)", SINGLE_IMAGE, "projection", model)
-    columns += ("over the best of three", f"SSIM-Y bicubic / {SINGLE_IMAGE} / projection / {model}")
+    """Answer whether the network is better than the best of what it has to beat."""
+    scale = found[0].scale
+    quoted = ("prototype (quoted)",) if scale == SCALE else ()
+    columns = ("capture", "bicubic", *quoted, SINGLE_IMAGE, "projection", model)
+    columns += ("over the best of them", f"SSIM-Y bicubic / {SINGLE_IMAGE} / projection / {model}")
     columns += ("Spearman", f"seams bicubic / truth / {model}", "s")
     return Answer(
-        question=f"Is `{model}` better than the best of what it has to beat?",
+        question=f"Is `{model}` better than the best of what it has to beat{at_scale(scale)}?",
         columns=columns if preset is None else (*columns, preset),
         rows=[*map(_row, found), _means(found)],
         claims=[*_mean_claims(found, preset), *(c for one in found for c in _claims(one))],
@@ -146,7 +158,7 @@ def _ssims(values: Sequence[float]) -> str:
 
 def _mean_claims(found: list[Found], preset: str | None) -> Iterator[Claim]:
     gain = mean([one.gain_db for one in found])
-    text = f"{gain:+.2f} dB over the best of three in the mean of {len(found)} captures"
+    text = f"{gain:+.2f} dB over the best of them in the mean of {len(found)} captures"
     yield Claim(text=f"{text} (at least +{MEAN_GAIN_DB})", met=gain >= MEAN_GAIN_DB)
     pairs = [(one.own.psnr_y, one.preset.psnr_y) for one in found if one.preset is not None]
     if pairs:
@@ -159,7 +171,7 @@ def _claims(one: Found) -> Iterator[Claim]:
     name, db = one.name, one.own.psnr_y
     which, best = one.best
     yield Claim(text=f"{name}: {db:.2f} dB, not below {which}'s {best:.2f}", met=db >= best)
-    if name in LEAST_DB:
+    if name in LEAST_DB and one.scale == SCALE:
         least = LEAST_DB[name]
         yield Claim(text=f"{name}: {db:.2f} dB (at least {least})", met=db >= least)
     text = f"{name}: Spearman {one.spearman:.2f} (at least {LEAST_SPEARMAN})"
@@ -185,7 +197,7 @@ def calibration(model: str, found: list[Found]) -> Answer:
         text = f"{name}: the error expected is off by {each.off:+.0%} in the worst bin"
         claims.append(Claim(text=f"{text} (at most {MOST_OFF:.0%})", met=abs(each.off) <= MOST_OFF))
     return Answer(
-        question=f"Is the error of `{model}` what its confidence says?",
+        question=f"Is the error of `{model}` what its confidence says{at_scale(found[0].scale)}?",
         columns=("texels", "expected, 1/255", "true, 1/255", "off"),
         rows=rows,
         claims=claims,
@@ -197,18 +209,19 @@ def calibration(model: str, found: list[Found]) -> Answer:
 
 
 def _inputs(model: str, found: list[Found]) -> dict[str, object]:
-    return {"captures": [one.name for one in found], "scale": SCALE, "model": model}
+    return {"captures": [one.name for one in found], "scale": found[0].scale, "model": model}
 
 
 def main() -> None:
     """Read the command line."""
     made = network_parser(__doc__)
     captures_option(made)
+    scale_option(made)
     made.add_argument("--over", metavar="MODEL", help="another preset that has to be beaten too")
     asked = made.parse_args()
     upscaler = model_of(asked.model)
     preset = None if asked.over is None else model_of(asked.over)
-    trials = (read_trial(asked.captures, name) for name in asked.only)
+    trials = (read_trial(asked.captures, name, asked.scale) for name in asked.only)
     found = [examine(trial, upscaler, preset) for trial in trials]
     other = None if preset is None else preset.name
     answers = [quality(upscaler.name, other, found), calibration(upscaler.name, found)]

@@ -7,23 +7,24 @@ Two questions on the validation captures, each with a table of its own (`--parts
   that asks for fewer is handed them all the same.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 from common import Answer, Claim, bicubic_of, run_with, tell_all
 from network_common import (
-    SCALE,
     SINGLE_IMAGE,
     Trial,
+    at_scale,
     captures_option,
     mean,
     model_of,
     network_parser,
     read_trial,
+    scale_option,
     single_image,
 )
 
 from texsr.flows.ablations import Unlimited
-from texsr.flows.settings import RunSettings
 from texsr.pipeline.stages.measure import measure
 from texsr.pipeline.stages.superresolve import Upscaler
 
@@ -37,7 +38,7 @@ Row = tuple[str | float | None, ...]
 
 def scored(trial: Trial, upscaler: Upscaler, count: int) -> float:
     """Run with so many references a cell of the surface; PSNR-Y in dB."""
-    settings = RunSettings(references=count)
+    settings = replace(trial.settings, references=count)
     with run_with(Unlimited(inner=upscaler), trial.capture, settings) as ran:
         return measure(ran.high, trial.truth, trial.mask).result.psnr_y
 
@@ -67,7 +68,7 @@ def alone(upscaler: Upscaler, trials: list[Trial]) -> Answer:
     text = f"{off:+.2f} dB from {SINGLE_IMAGE} in the mean (at least -{MOST_BELOW_SINGLE_DB})"
     claims.append(Claim(text=text, met=off >= -MOST_BELOW_SINGLE_DB))
     return Answer(
-        question=f"How good is `{upscaler.name}` without any reference?",
+        question=f"How good is `{upscaler.name}` without any reference{at_scale(trials[0].scale)}?",
         columns=("capture", "bicubic", SINGLE_IMAGE, upscaler.name, f"over {SINGLE_IMAGE}"),
         rows=rows,
         claims=claims,
@@ -85,11 +86,11 @@ def counts(upscaler: Upscaler, trials: list[Trial]) -> Answer:
     for (before, after), (old, new) in zip(pairwise(COUNTS), pairwise(means), strict=True):
         text = f"{before} to {after} references: {new - old:+.3f} dB (at least -{MOST_LOST_DB})"
         claims.append(Claim(text=text, met=new - old >= -MOST_LOST_DB))
-    gain = means[-1] - means[0]
+    gain, scale = means[-1] - means[0], trials[0].scale
     text = f"{COUNTS[0]} to {COUNTS[-1]} references: {gain:+.2f} dB (at least +{GAIN_DB})"
     claims.append(Claim(text=text, met=gain >= GAIN_DB))
     return Answer(
-        question=f"What does every further reference bring `{upscaler.name}`?",
+        question=f"What does every further reference bring `{upscaler.name}`{at_scale(scale)}?",
         columns=("capture", *(f"{count}" for count in COUNTS)),
         rows=[*rows, ("mean", *means)],
         claims=claims,
@@ -102,17 +103,18 @@ def counts(upscaler: Upscaler, trials: list[Trial]) -> Answer:
 
 def _inputs(upscaler: Upscaler, trials: list[Trial]) -> dict[str, object]:
     names = [trial.name for trial in trials]
-    return {"captures": names, "scale": SCALE, "model": upscaler.name}
+    return {"captures": names, "scale": trials[0].scale, "model": upscaler.name}
 
 
 def main() -> None:
     """Read the command line."""
     made = network_parser(__doc__)
     captures_option(made)
+    scale_option(made)
     made.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     asked = made.parse_args()
     upscaler = model_of(asked.model)
-    trials = [read_trial(asked.captures, name) for name in asked.only]
+    trials = [read_trial(asked.captures, name, asked.scale) for name in asked.only]
     answers = {"alone": alone, "counts": counts}
     tell_all([answers[part](upscaler, trials) for part in PARTS if part in asked.parts], asked.json)
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import texsr.flows
-from tests.scenes import Shape, make_scene, orbit, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Shape, make_scene, orbit
 from tests.training_jobs import RECIPE, SITTING, tiles
 from texsr.flows.progress import Progress
 from texsr.flows.settings import RunSettings

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.flows.conftest import contents
-from tests.scenes import write_scene
+from tests.scene_files import write_scene
 from texsr.flows.cli import app
 from texsr.flows.cli_options import make_settings
 from texsr.flows.manifest import is_result
@@ -225,7 +225,7 @@ def test_inspect_tells_a_healthy_capture_from_an_ill_one(capture):
 
 
 def test_measure_scores_against_a_truth_and_against_excluded_photos(capture, repeater, scene):
-    from tests.scenes import write_truth
+    from tests.scene_files import write_truth
 
     out = capture / "texsr"
     call("run", capture, "--exclude", scene.views[0].name)

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.scenes import Scene, Shape, make_scene, orbit, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Scene, Shape, make_scene, orbit
 from texsr.flows.cli_dataset import app
 from texsr.pipeline.formats.texture_map_folders import read_texture_maps
 

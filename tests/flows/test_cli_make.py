@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.scenes import Shape, make_scene, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Shape, make_scene
 from texsr.flows.cli import app
 from texsr.pipeline.simulation import SimulateSettings
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.flows.conftest import contents
 from tests.pictures import most_alike_db
-from tests.scenes import Scene, Shape, look_at, make_scene, orbit, rolled, waves, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Scene, Shape, look_at, make_scene, orbit, rolled, waves
 from tests.tiny_networks import CIAOSR, MASA, write_random
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from typer.testing import CliRunner
 
-from tests.scenes import Shape, make_scene, orbit, waves, write_scene, write_truth
+from tests.scene_files import write_scene, write_truth
+from tests.scenes import Shape, make_scene, orbit, waves
 from texsr.flows import cli_evaluate
 from texsr.flows.ablations import PARTS, ablations
 from texsr.flows.cost import metered

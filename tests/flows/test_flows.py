@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from tests.flows.conftest import artifacts_of, contents
-from tests.scenes import write_scene
+from tests.scene_files import write_scene
 from texsr.flows.job import settle
 from texsr.flows.manifest import is_result
 from texsr.flows.run import run_job

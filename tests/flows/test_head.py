@@ -11,7 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.pictures import picture
-from tests.scenes import Shape, make_scene, orbit, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Shape, make_scene, orbit
 from tests.tiny_heads import read_network, write_head, write_model
 from tests.training_jobs import changed, learning, timeless
 from texsr.flows.cli import app

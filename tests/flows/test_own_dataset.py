@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scenes import Scene, Shape, make_scene, orbit, waves, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Scene, Shape, make_scene, orbit, waves
 from texsr.flows.own_dataset import OwnLists, own_dataset
 from texsr.pipeline.dataset import OwnSettings
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.flows.conftest import contents
-from tests.scenes import Shape, make_scene, orbit, write_scene, write_truth
+from tests.scene_files import write_scene, write_truth
+from tests.scenes import Shape, make_scene, orbit
 from texsr.flows.cli import app
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.scenes import Shape, make_scene, waves, with_stacked_uvs, write_scene
+from tests.scene_files import write_scene
+from tests.scene_variants import with_stacked_uvs
+from tests.scenes import Shape, make_scene, waves
 from texsr.flows.cli import app
 from texsr.pipeline.atlas import uv_to_texel
 from texsr.pipeline.formats.meshes import read_textured_mesh

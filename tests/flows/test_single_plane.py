@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from tests.pictures import picture
-from tests.scenes import Shape, make_scene, orbit, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Shape, make_scene, orbit
 from texsr.flows import single_plane
 from texsr.flows.ablations import Unlimited
 from texsr.flows.progress import silent

@@ -7,7 +7,8 @@ import torch
 
 from texsr.models.alignment import without_references
 from texsr.models.port import Port
-from texsr.models.scales import coarser_port, grown, hold_all_of
+from texsr.models.scales import coarser_branch, coarser_port, grown, hold_all_of
+from texsr.models.single import SingleBranch
 from texsr.models.texsr import Texsr, TexsrConfig
 
 WIDTH, KEPT = 8, 6
@@ -94,3 +95,23 @@ def test_an_added_branch_starts_by_repeating_low_texels():
     told = more.single_answer(low, 4)
     repeated = torch.nn.functional.interpolate(low, scale_factor=4.0)
     torch.testing.assert_close(told, repeated)
+
+
+def test_a_coarser_branch_gives_the_means_of_fours():
+    torch.manual_seed(0)
+    branch = SingleBranch(4, width=WIDTH, blocks=2).requires_grad_(False)
+    for parameter in branch.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    low = torch.rand(2, 3, 16, 11)
+    mean = torch.nn.functional.avg_pool2d(branch(low), 2)
+    torch.testing.assert_close(coarser_branch(branch)(low), mean)
+
+
+def test_a_branch_of_an_added_scale_starts_from_that_of_the_finer_one():
+    torch.manual_seed(0)
+    network = Texsr(replace(CONFIG, **ONE_BLOCK))
+    torch.nn.init.normal_(network.single["4"].proposal.weight)
+    more = grown(network, replace(network.config, scales=(2, 4)))
+    low = torch.rand(1, 3, 8, 8)
+    mean = torch.nn.functional.avg_pool2d(network.single_answer(low, 4), 2)
+    torch.testing.assert_close(more.single_answer(low, 2), mean)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.scenes import Shape, make_scene, make_surface, with_empty_faces
+from tests.scene_variants import with_empty_faces
+from tests.scenes import Shape, make_scene, make_surface
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.seams import find_seams
 

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from tests.scenes import Shape, make_scene, with_empty_faces, with_stacked_uvs
+from tests.scene_variants import with_empty_faces, with_stacked_uvs
+from tests.scenes import Shape, make_scene
 from texsr.pipeline import texture_plane
 from texsr.pipeline.atlas import uv_to_texel
 from texsr.pipeline.texture_plane import TexturePlane, bands, texel_centres, with_gutter

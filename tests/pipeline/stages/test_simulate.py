@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scenes import Scene, Shape, make_scene, render_photo, waves, write_scene
+from tests.scene_files import write_scene
+from tests.scenes import Scene, Shape, make_scene, render_photo, waves
 from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import OutputError, SettingsError
