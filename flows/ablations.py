@@ -67,9 +67,9 @@ class Unlimited:
         """Let the upscaler work without references."""
         return self._whole.single_answer(low, scale)
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Ask the upscaler."""
-        return self.inner.bytes_per_texel(num_references)
+        return self.inner.bytes_per_texel(num_references, scale)
 
     def fitted(
         self, samples: Iterable[tuple[Float32[Tensor, "1 3 h w"], Any]], scale: int

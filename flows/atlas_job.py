@@ -190,7 +190,7 @@ class AtlasJob:
             low_shape=self.low_shape,
             scale=self.made_scale,
             overlap_tx=upscaler.overlap_tx,
-            bytes_per_texel=upscaler.bytes_per_texel(seeing) + of_crops,
+            bytes_per_texel=upscaler.bytes_per_texel(seeing, self.made_scale) + of_crops,
             budget=settings.memory_mb * MIB * 2 // 3 // WORKERS,
         )
         if self.cropped and settings.tile_size_tx is None:

@@ -82,7 +82,7 @@ def settle_config(wanted: Config | None, started_from: Config | None) -> Config:
     """
     if started_from is None:
         return wanted or PRESETS[Preset.FAST]
-    wanted = wanted or started_from
+    wanted = _with_own_trunks(wanted or started_from, started_from)
     if not _goes_on(started_from, wanted):
         raise SettingsError(
             "--from",
@@ -154,6 +154,14 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
     )
 
 
+def _with_own_trunks(wanted: Config, started_from: Config) -> Config:
+    """Give scales that a checkpoint lacks trunks of their own: those that it has must stay."""
+    if not isinstance(wanted, TexsrConfig) or not isinstance(started_from, TexsrConfig):
+        return wanted
+    shared = set(started_from.scales) - set(started_from.own_trunks)
+    return replace(wanted, own_trunks=tuple(sorted(set(wanted.scales) - shared)))
+
+
 def _goes_on(started_from: Config, wanted: Config) -> bool:
     if type(started_from) is not type(wanted):
         return False
@@ -162,7 +170,7 @@ def _goes_on(started_from: Config, wanted: Config) -> bool:
     if isinstance(started_from, TexsrConfig) and isinstance(same, TexsrConfig):
         if not set(started_from.scales) <= set(same.scales):
             return False
-        same = replace(same, scales=started_from.scales)
+        same = replace(same, scales=started_from.scales, own_trunks=started_from.own_trunks)
         if not started_from.single_width:
             same = replace(same, **{name: getattr(started_from, name) for name in BRANCH})
     return same == started_from

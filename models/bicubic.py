@@ -26,7 +26,7 @@ class Bicubic:
         """Nothing to adapt."""
         return self
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Working memory per high texel of a tile."""
         return 40
 

@@ -33,9 +33,9 @@ class HeadedUpscaler:
         self.single_overlap_tx = under.single_overlap_tx
         self.max_references, self.matches_photos = under.max_references, under.matches_photos
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Working memory per high texel of a tile, its inputs included."""
-        return self.under.bytes_per_texel(num_references) + TEXEL_BYTES
+        return self.under.bytes_per_texel(num_references, scale) + TEXEL_BYTES
 
     def fitted(
         self,

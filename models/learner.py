@@ -80,7 +80,7 @@ class Learner(Protocol):
 
     @property
     def trunks(self) -> tuple[str, ...]:
-        """The children of the network whose convolutions are wide on both sides."""
+        """The modules of the network whose convolutions are wide on both sides, by name."""
         ...
 
     @property

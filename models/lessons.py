@@ -18,6 +18,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
+from texsr.models.least_squares import fit
 from texsr.models.modulation import CELL_TX, ModulatedBlock
 from texsr.models.port import Port, entering
 from texsr.models.single import SingleBranch
@@ -69,7 +70,7 @@ def pupils(network: Texsr, scale: int) -> list[Pupil]:
     """Give the trunks of a network that see one image, and are not held."""
     port = network.ports[str(scale)]
     assert isinstance(port, Port)
-    found = [Pupil(port.entry, network.prior, port.proposal, adds=True)]
+    found = [Pupil(port.entry, network.trunks_of(scale).prior, port.proposal, adds=True)]
     if network.single:
         branch = network.single[str(scale)]
         assert isinstance(branch, SingleBranch)
@@ -102,11 +103,12 @@ def settle_ends(pupil: Pupil, lesson: Lesson, *, ridge: float = RIDGE) -> None:
     low, base = lesson.low, lesson.base
     scale = base.shape[2] // low.shape[2]
     told = entering(low, base, scale) if pupil.adds else low
-    _fit(pupil.entry, told, lesson.given[0], ridge)
+    fit(pupil.entry, told, lesson.given[0], ridge=ridge, border_tx=BORDER_TX)
     entered = pupil.entry(told)
     answer = lesson.detail if pupil.adds else base + lesson.detail
     answer = to_channels(answer, scale)
-    _fit(pupil.proposal, pupil.blocks(entered) + entered, answer, ridge)
+    proposed = pupil.blocks(entered) + entered
+    fit(pupil.proposal, proposed, answer, ridge=ridge, border_tx=BORDER_TX)
 
 
 def fits(pupil: Pupil, teacher: Smfanet) -> bool:
@@ -131,17 +133,3 @@ def _share(found: Tensor, wanted: Tensor) -> Float32[Tensor, ""]:
 
 def _inner(plane: Tensor) -> Tensor:
     return functional.pad(plane, (-BORDER_TX,) * 4)
-
-
-def _fit(conv: nn.Conv2d, given: Float32[Tensor, "b c h w"], wanted: Tensor, ridge: float) -> None:
-    """Set a convolution of three by three so that it comes nearest to what is wanted."""
-    patches = functional.unfold(functional.pad(given, (1 - BORDER_TX,) * 4), 3)
-    rows = patches.transpose(1, 2).flatten(0, 1).double()
-    rows = torch.cat([rows, torch.ones_like(rows[:, :1])], dim=1)
-    answers = _inner(wanted).flatten(2).transpose(1, 2).flatten(0, 1).double()
-    square = rows.T @ rows
-    square.diagonal().add_(ridge * square.diagonal().mean())
-    found = torch.linalg.solve(square, rows.T @ answers).T.float()
-    conv.weight.copy_(found[:, :-1].reshape(conv.weight.shape))
-    assert conv.bias is not None
-    conv.bias.copy_(found[:, -1])

@@ -62,15 +62,16 @@ def split(
 
     Args:
         network: whose trained parameters to split.
-        trunks: names of the children whose convolutions are wide on both sides.
+        trunks: names of the modules whose convolutions are wide on both sides.
     """
+    inside = tuple(f"{name}." for name in trunks)
     chosen: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
         wide = parameter.ndim in MATRICES and min(parameter.shape[:2]) >= LEAST_SIDE
-        (chosen if wide and name.split(".")[0] in trunks else others).append(parameter)
+        (chosen if wide and name.startswith(inside) else others).append(parameter)
     return chosen, others
 
 

@@ -67,7 +67,7 @@ class PictureUpscaler:
         """Nothing to adapt."""
         return self
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Working memory per high texel of a tile."""
         base, each = self.texel_bytes
         return base + each * num_references

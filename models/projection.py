@@ -66,7 +66,7 @@ class Projection:
         crispness = measure_crispness(samples, scale)
         return Projection(replace(self.settings, crispness=crispness))
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Working memory per high texel of a tile: colour, weight, prior and their products."""
         return 100 + 90 * num_references
 

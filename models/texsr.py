@@ -44,7 +44,7 @@ class TexsrConfig:
     """The size of the network."""
 
     scales: tuple[int, ...] = (4,)
-    """Scales with ports of their own; the trunks are shared."""
+    """Scales with ports of their own."""
     width: int = 48
     """Channels of the trunks."""
     prior_blocks: int = 12
@@ -65,6 +65,12 @@ class TexsrConfig:
     """Its residual blocks."""
     single_turns: int = field(default=1, metadata=ADDED_LATER)
     """The same as `turns`, of the branch."""
+    own_trunks: tuple[int, ...] = field(default=(), metadata=ADDED_LATER)
+    """Scales, of these, with trunks of their own; all others share theirs."""
+
+    def __post_init__(self) -> None:
+        if not set(self.own_trunks) <= set(self.scales):
+            raise ValueError(f"trunks for {self.own_trunks}, scales {self.scales}")
 
 
 class Outcome(NamedTuple):
@@ -89,6 +95,19 @@ class Answered(NamedTuple):
 
 
 @final
+class Trunks(nn.Module):
+    """What works on features of low texels, whatever the scale they came in by."""
+
+    def __init__(self, config: TexsrConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.prior = _blocks(width, config.prior_blocks)
+        self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
+        self.look = Look(width, config.reference_width)
+        self.fusion = _blocks(width, config.fusion_blocks)
+
+
+@final
 class Texsr(nn.Module):
     """The network; one instance serves every scale it has ports for."""
 
@@ -102,10 +121,10 @@ class Texsr(nn.Module):
                 for scale in config.scales
             }
         )
-        self.prior = _blocks(width, config.prior_blocks)
-        self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
-        self.look = Look(width, config.reference_width)
-        self.fusion = _blocks(width, config.fusion_blocks)
+        shared = Trunks(config)
+        self.prior, self.context = shared.prior, shared.context
+        self.look, self.fusion = shared.look, shared.fusion
+        self.own = nn.ModuleDict({str(scale): Trunks(config) for scale in config.own_trunks})
         size = {"width": config.single_width, "blocks": config.single_blocks}
         branched = config.scales if config.single_width else ()
         self.single = nn.ModuleDict({str(one): SingleBranch(one, **size) for one in branched})
@@ -152,17 +171,18 @@ class Texsr(nn.Module):
             features = self._first(low, aligned.base, port, turns)
         else:
             features = list(ahead.features)
+        trunks = self.trunks_of(scale)
         alone = turns.mean([port.propose(one) for one in features])
-        features = [self.context(one) for one in features]
+        features = [trunks.context(one) for one in features]
         looked = (features, alone, aligned, port, attention, turns)
-        seen = self.look(*looked) if aligned.detail.shape[1] else None
+        seen = trunks.look(*looked) if aligned.detail.shape[1] else None
         mixture = alone if seen is None else seen.mixture
         fused = features
         if seen is not None:
             fused = [one + told for one, told in zip(fused, seen.features, strict=True)]
         departures = turns.each(mixture - alone)
         fused = [one + port.weigh(added) for one, added in zip(fused, departures, strict=True)]
-        fused = [self.fusion(one) + one for one in fused]
+        fused = [trunks.fusion(one) + one for one in fused]
         detail = mixture + turns.mean([port.correct(one) for one in fused])
         if seen is not None:
             caution = turns.mean([port.caution(one) for one in fused])
@@ -207,7 +227,8 @@ class Texsr(nn.Module):
         for one, enlarged in zip(turns.each(low), turns.each(base), strict=True):
             with torch.autocast(low.device.type, enabled=False):  # bf16 has no room for detail
                 entered.append(port.enter(one, enlarged))
-        return [self.prior(one) + one for one in entered]
+        prior = self.trunks_of(port.scale).prior
+        return [prior(one) + one for one in entered]
 
     def single_answer(
         self, low: Float32[Tensor, "b 3 h w"], scale: int
@@ -237,10 +258,18 @@ class Texsr(nn.Module):
         """
         port = self.ports[str(base.shape[2] // low.shape[2])]
         assert isinstance(port, Port)
-        features = port.enter(low, base)
+        features, prior = port.enter(low, base), self.trunks_of(port.scale).prior
         for index in range(self.config.prior_blocks // 2):
-            features = self.prior[index](features)
+            features = prior[index](features)
         return features
+
+    def trunks_of(self, scale: int) -> "Trunks | Texsr":
+        """Give what holds the trunks of a scale: the network itself, where they are shared."""
+        if scale not in self.config.own_trunks:
+            return self
+        trunks = self.own[str(scale)]
+        assert isinstance(trunks, Trunks)
+        return trunks
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:

@@ -31,20 +31,24 @@ from texsr.models.training import share_of_rate
 TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
 LESSON = "lesson"  # the loss of one
 BRANCH = "single"  # the child that is the single-image branch
-TRUNKS = ("prior", "look", "fusion", BRANCH)
+TRUNKS = ("prior", "look", "fusion")
 
 
 @final
 class TexsrLearner:
     """The default network, and its teacher if there is one."""
 
-    trunks = TRUNKS
-
     def __init__(
         self, network: Texsr, settings: TrainingSettings, teacher: Smfanet | None = None
     ) -> None:
         """Take what learns, and who gives lessons, if there are to be any, and answers."""
         self.network, self.settings, self.teacher = network, settings, teacher
+
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """Of the network: those that are shared, those of single scales, and the branch."""
+        own = (f"own.{scale}.{name}" for scale in self.network.config.own_trunks for name in TRUNKS)
+        return (*TRUNKS, *own, BRANCH)
 
     @property
     def weights(self) -> Mapping[str, float]:

@@ -99,11 +99,12 @@ class TexsrUpscaler:
         crispness = measure_crispness(samples, scale)
         return TexsrUpscaler(self.network, self.name, replace(self.options, crispness=crispness))
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Working memory per high texel of a tile, its inputs included."""
-        config = self.network.config
+        config, of_low = self.network.config, self._native_of(scale) ** 2
         looked_at = min(num_references, config.max_references)
-        return 150 + 90 * num_references + config.turns * (40 + 16 * looked_at)
+        of_turns = config.turns * (640 // of_low + 16 * looked_at)
+        return 20 + 90 * num_references + 2080 // of_low + of_turns
 
     @torch.inference_mode()
     def __call__(

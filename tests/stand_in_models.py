@@ -43,7 +43,7 @@ class FactorUpscaler:
     def __init__(self, network: Factor, name: str) -> None:
         self.network, self.name = network, name
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         return 40
 
     def fitted(self, samples: object, scale: int) -> "FactorUpscaler":

@@ -59,7 +59,7 @@ class Upscaler(Protocol):
         """References it wants per cell of the surface; None: all."""
         ...
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         """Working memory per high texel of a tile, its inputs included."""
         ...
 

@@ -41,7 +41,7 @@ class Knowing:
         found = Sight(patch=patch, similarity=patch.float() / 1e6, flow=there - own)
         return [found] * len(references.photos)
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         return 1
 
     def fitted(self, samples: object, scale: int) -> "Knowing":

@@ -216,9 +216,10 @@ def test_a_scale_is_added_and_all_else_stays_to_the_bit(job, tmp_path):
     train(second)
     ours, theirs = (read_checkpoint(place / "last.safetensors") for place in (second.out, job.out))
     assert tuple(ours.config["scales"]) == (2, 4)
+    assert tuple(ours.config["own_trunks"]) == (2,)
     for name, weight in theirs.weights.items():
         assert torch.equal(ours.weights[name], weight)
-    began = grown(build_network(theirs, start), both).state_dict()
+    began = grown(build_network(theirs, start), replace(both, own_trunks=(2,))).state_dict()
     added = ours.weights.keys() - theirs.weights.keys()
     assert added
     assert any(not torch.equal(ours.weights[name], began[name].half()) for name in added)

@@ -51,7 +51,7 @@ class TinyUpscaler:
     def __init__(self, network: Tiny, name: str) -> None:
         self.network, self.name = network, name
 
-    def bytes_per_texel(self, num_references: int) -> int:
+    def bytes_per_texel(self, num_references: int, scale: int) -> int:
         return 12
 
     def fitted(self, samples: object, scale: int) -> "TinyUpscaler":

@@ -315,7 +315,7 @@ def test_bytes_per_texel_bound_what_is_allocated(tile):
             held += event.nbytes()
             peak = max(peak, held)
         inputs = sum(t.nbytes for t in (references.color, references.weight, references.prior))
-        allowed = Projection().bytes_per_texel(count) * big.truth.shape[-1] ** 2
+        allowed = Projection().bytes_per_texel(count, SCALE) * big.truth.shape[-1] ** 2
         assert peak > 0
         assert inputs + peak <= allowed
 

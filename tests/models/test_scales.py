@@ -7,6 +7,7 @@ import torch
 
 from texsr.models.alignment import without_references
 from texsr.models.port import Port
+from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.scales import coarser_branch, coarser_port, grown, hold_all_of
 from texsr.models.single import SingleBranch
 from texsr.models.texsr import Texsr, TexsrConfig
@@ -31,13 +32,40 @@ def fours(plane: torch.Tensor) -> torch.Tensor:
     return plane.repeat_interleave(2, -1).repeat_interleave(2, -2)
 
 
-def test_what_is_the_same_in_fours_is_taken_in_the_same(port):
+def smooth(plane: torch.Tensor) -> torch.Tensor:
+    """Take the finest detail out, of which pictures have little."""
+    return torch.nn.functional.avg_pool2d(plane, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def share_off(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """Give the share of the variance of theirs that ours lack, without what borders reach."""
+    ours, theirs = (one[..., 8:-8, 8:-8] for one in (ours, theirs))
+    lacking = (ours - theirs).square().mean((2, 3)) / theirs.var((2, 3))
+    return float(lacking.mean().detach())
+
+
+def test_the_first_trunk_is_told_the_same_of_an_atlas(port):
+    coarse, low = coarser_port(port), smooth(torch.rand(1, 3, 40, 36))
+    ours, theirs = (one.enter(low, enlarge_faithfully(low, one.scale)) for one in (coarse, port))
+    assert share_off(ours, theirs) < 0.01
+
+
+def test_what_photos_add_is_taken_in_nearly_the_same(port):
+    coarse, high = coarser_port(port), smooth(smooth(torch.rand(1, 3, 160, 144)))
+    low = reduce(high, 4)
+    added = [
+        one.fold(reduce(high, 4 // one.scale) - enlarge_faithfully(low, one.scale))
+        for one in (coarse, port)
+    ]
+    for name in ("reference", "mixed"):
+        ours, theirs = (
+            getattr(one, name)(told) for one, told in zip((coarse, port), added, strict=True)
+        )
+        assert share_off(ours, theirs) < 0.15
+
+
+def test_expected_errors_that_are_the_same_in_fours_are_heeded_the_same(port):
     coarse = coarser_port(port)
-    low, high = torch.rand(1, 3, 6, 5), torch.rand(1, 3, 12, 10)
-    torch.testing.assert_close(coarse.enter(low, high), port.enter(low, fours(high)))
-    torch.testing.assert_close(coarse.weigh(high), port.weigh(fours(high)))
-    looked = coarse.reference(coarse.fold(high)), port.reference(port.fold(fours(high)))
-    torch.testing.assert_close(*looked)
     features, doubt = torch.rand(1, WIDTH, 6, 5), torch.rand(1, 1, 12, 10)
     heeded = (
         one.heed(torch.cat([features, one.fold(told)], dim=1))
@@ -95,6 +123,41 @@ def test_an_added_branch_starts_by_repeating_low_texels():
     told = more.single_answer(low, 4)
     repeated = torch.nn.functional.interpolate(low, scale_factor=4.0)
     torch.testing.assert_close(told, repeated)
+
+
+def test_trunks_of_an_added_scale_start_as_those_that_are_there():
+    torch.manual_seed(0)
+    network = Texsr(CONFIG)
+    more = grown(network, replace(CONFIG, scales=(2, 4), own_trunks=(2,)))
+    assert more.trunks_of(4) is more
+    own = more.trunks_of(2).state_dict()
+    assert own.keys() == {
+        name for name in network.state_dict() if name.split(".")[0] not in ("ports", "single")
+    }
+    assert all(torch.equal(weight, network.state_dict()[name]) for name, weight in own.items())
+
+
+def test_a_scale_is_asked_through_its_own_trunks():
+    torch.manual_seed(0)
+    more = grown(Texsr(CONFIG), replace(CONFIG, scales=(2, 4), own_trunks=(2,))).eval()
+    low = torch.rand(1, 3, 8, 8)
+    asked = {scale: without_references(enlarge_faithfully(low, scale), scale) for scale in (2, 4)}
+    before = {scale: more(low, asked[scale], scale).high for scale in (2, 4)}
+    with torch.no_grad():
+        for name in ("2", "4"):
+            torch.nn.init.normal_(more.ports[name].proposal.weight)
+        changed = {scale: more(low, asked[scale], scale).high for scale in (2, 4)}
+        for parameter in more.own["2"].prior.parameters():
+            parameter.add_(0.1)
+        now = {scale: more(low, asked[scale], scale).high for scale in (2, 4)}
+    assert not any(torch.equal(before[scale], changed[scale]) for scale in (2, 4))
+    assert torch.equal(now[4], changed[4])
+    assert not torch.equal(now[2], changed[2])
+
+
+def test_trunks_of_their_own_are_for_scales_that_there_are():
+    with pytest.raises(ValueError, match="trunks"):
+        replace(CONFIG, own_trunks=(2,))
 
 
 def test_a_coarser_branch_gives_the_means_of_fours():

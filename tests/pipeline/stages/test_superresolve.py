@@ -21,7 +21,7 @@ class Overshooting:
     def __init__(self, faulty: float | None = None) -> None:
         self.faulty, self.given = faulty, None
 
-    def bytes_per_texel(self, num_references):
+    def bytes_per_texel(self, num_references, scale):
         return 10
 
     def fitted(self, samples, scale):
