@@ -28,7 +28,8 @@ class HeadedUpscaler:
         """Take the network, the head that goes with it, and what reports call the head by."""
         self.under, self.head, self.head_name = under, head.eval(), head_name
         self.name = f"{under.name} with head {head_name}"
-        self.scales = under.scales
+        # Features of a coarser scale come from trunks of its own, which the head has not met.
+        self.scales = tuple(scale for scale in under.scales if scale >= head.config.native)
         self.overlap_tx = under.overlap_tx + REACH_TX
         self.single_overlap_tx = under.single_overlap_tx
         self.max_references, self.matches_photos = under.max_references, under.matches_photos

@@ -1,6 +1,6 @@
 """A tiny default network, and a head on it, as files."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -13,14 +13,15 @@ from texsr.models.texsr import Texsr, TexsrConfig
 TINY = TexsrConfig(width=8, prior_blocks=1, fusion_blocks=1, reference_width=6, turns=2)
 
 
-def write_model(path: Path, seed: int = 0) -> Path:
+def write_model(path: Path, seed: int = 0, scales: tuple[int, ...] = TINY.scales) -> Path:
     """Write a default network of random weights, whose answer is not the enlargement alone."""
     torch.manual_seed(seed)
-    weights = Texsr(TINY).state_dict()
+    config = replace(TINY, scales=scales)
+    weights = Texsr(config).state_dict()
     for name in ("proposal", "correction"):
         weights[f"ports.4.{name}.weight"].normal_(0.0, 0.005)
     write_checkpoint(
-        path, Checkpoint(architecture="texsr", config=asdict(TINY), weights=weights, facts={})
+        path, Checkpoint(architecture="texsr", config=asdict(config), weights=weights, facts={})
     )
     return path
 

@@ -129,6 +129,12 @@ def test_a_head_goes_with_one_checkpoint(model, tmp_path):
         load_upscaler(head)
 
 
+def test_a_head_is_asked_at_the_scale_that_it_learnt_at(tmp_path):
+    model = write_model(tmp_path / "two.safetensors", scales=(2, 4))
+    assert load_upscaler(model).scales == (2, 4, 8)
+    assert headed(model).scales == (4, 8)
+
+
 def test_it_learns_and_the_network_under_it_does_not(model):
     trunk = read_network(model)
     before = {name: value.clone() for name, value in trunk.state_dict().items()}
