@@ -100,6 +100,24 @@ def train(
             "is the mean absolute.",
         ),
     ] = 0.0,
+    softer: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Of crops, made softer than their photos, as atlases baked from others are.",
+        ),
+    ] = 0.0,
+    doubled: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Of crops, whose photos show edges twice, as on rough meshes.",
+        ),
+    ] = 0.0,
     reciprocal: Annotated[
         bool, typer.Option("--reciprocal", help="Results also have to serve as references.")
     ] = False,
@@ -144,7 +162,8 @@ def train(
 
         texsr train --out runs/mine --from fast.safetensors --captures vase_x4 --minutes 60
 
-        texsr train --out runs/x2 --from fast.safetensors --scale 2 --scale 4 --packs runs/one/packs
+        texsr train --out runs/x2 --from mine.safetensors --scale 2 --scans scans --softer 0.45
+        --doubled 0.3
 
         texsr train --out runs/amrsr --preset amrsr-seed --sets maps --packs runs/one/packs
         --crop 32 --vgg vgg.safetensors --lessons 200
@@ -156,6 +175,7 @@ def train(
         --visual --vgg vgg.safetensors --steps 4000
     """
     with answering(as_json=json) as answer:
+        from texsr.flows.training_faults import Faults
         from texsr.flows.training_presets import Preset
         from texsr.flows.training_settings import (
             RECIPROCAL_WEIGHT,
@@ -184,6 +204,7 @@ def train(
             seed=seed,
             rounds=rounds,
             tiles_per_picture=tiles,
+            faults=Faults(softer=softer, doubled=doubled),
             validate_every=validate_every,
             visual=VisualSettings() if visual else None,
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.flows.training_data import DETAIL_STEP, PX_MAP, Pack, read_pack
+from texsr.flows.training_faults import Faults, worsened
 from texsr.models.alignment import Measured, assemble
 from texsr.models.batches import Batch
 from texsr.models.consensus import register, with_concord
@@ -27,17 +28,21 @@ AS_IN_A_RUN = 0.5  # of crops: those that see most, which packs have first
 class PackedTiles:
     """All tiles of some packs, drawn from with equal odds."""
 
-    def __init__(self, paths: Sequence[Path], scale: int | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], scale: int | None = None, faults: Faults | None = None
+    ) -> None:
         """Map packs into memory.
 
         Args:
             paths: of packs.
             scale: what crops are wanted at, or half of what tiles are packed at; None: as packed.
+            faults: that crops get as they are drawn; None: none.
 
         Raises:
             CaptureError: there is none.
         """
         self.packs, self.scale = [read_pack(path) for path in paths], scale
+        self.faults = faults or Faults()
         self.places = [
             (number, index)
             for number, pack in enumerate(self.packs)
@@ -74,7 +79,8 @@ class PackedTiles:
         """Draw a batch of crops with so many references."""
         tiles = [self.any_tile(rng) for _ in range(size)]
         crops = [cropped(tile, rng, count=count, side_tx=side_tx) for tile in tiles]
-        return stack([crop if self._fits(crop) else halved(crop) for crop in crops])
+        fitting = (crop if self._fits(crop) else halved(crop) for crop in crops)
+        return stack([worsened(crop, rng, self.faults) for crop in fitting])
 
     def any_tile(self, rng: np.random.Generator) -> Pack:
         """Draw a tile."""

@@ -82,13 +82,13 @@ def settle_config(wanted: Config | None, started_from: Config | None) -> Config:
     """
     if started_from is None:
         return wanted or PRESETS[Preset.FAST]
-    wanted = _with_own_trunks(wanted or started_from, started_from)
+    wanted = _with_scales_of(started_from, wanted or started_from)
     if not _goes_on(started_from, wanted):
         raise SettingsError(
             "--from",
             found=f"a network of {_differences(started_from, wanted)}",
-            expected="the size that is asked for, or fewer scales of it, or no single-image branch",
-            remedy="leave --preset and --scale out, or start from another checkpoint",
+            expected="the size that is asked for, or that without a single-image branch",
+            remedy="leave --preset out, or start from another checkpoint",
         )
     return wanted
 
@@ -129,11 +129,25 @@ def scales_of(config: Config) -> tuple[int, ...]:
     return config.scales if isinstance(config, TexsrConfig) else PICTURE_SCALES
 
 
-def scales_to_learn(config: Config, started_from: Config | None) -> tuple[int, ...]:
-    """Give the scales that are trained: those that the checkpoint lacks, or if none, all."""
+def scales_to_learn(
+    wanted: Config | None, config: Config, started_from: Config | None
+) -> tuple[int, ...]:
+    """Give the scales that are trained: those that the checkpoint lacks, or if none, those wanted.
+
+    Scales that share their trunks learn together.
+
+    Args:
+        wanted: what was asked for; None: all.
+        config: of the network.
+        started_from: that of the checkpoint; None: there is none.
+    """
     known = () if started_from is None else scales_of(started_from)
-    wanted = scales_of(config)
-    return tuple(scale for scale in wanted if scale not in known) or wanted
+    asked = set(scales_of(wanted or config))
+    lacking = asked - set(known)
+    if not lacking and isinstance(config, TexsrConfig):
+        shared = set(config.scales) - set(config.own_trunks)
+        asked |= shared if asked & shared else set()
+    return tuple(sorted(lacking or asked))
 
 
 def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
@@ -142,8 +156,11 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
     Raises:
         SettingsError: it has none to choose.
     """
-    if scales is None or isinstance(config, TexsrConfig):
-        return config if scales is None else replace(config, scales=scales)
+    if scales is None:
+        return config
+    if isinstance(config, TexsrConfig):
+        own = tuple(scale for scale in config.own_trunks if scale in scales)
+        return replace(config, scales=scales, own_trunks=own)
     if scales == PICTURE_SCALES:
         return config
     raise SettingsError(
@@ -154,12 +171,13 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
     )
 
 
-def _with_own_trunks(wanted: Config, started_from: Config) -> Config:
-    """Give scales that a checkpoint lacks trunks of their own: those that it has must stay."""
+def _with_scales_of(started_from: Config, wanted: Config) -> Config:
+    """Add a checkpoint's scales; those that it lacks get trunks of their own: its must stay."""
     if not isinstance(wanted, TexsrConfig) or not isinstance(started_from, TexsrConfig):
         return wanted
-    shared = set(started_from.scales) - set(started_from.own_trunks)
-    return replace(wanted, own_trunks=tuple(sorted(set(wanted.scales) - shared)))
+    scales = {*wanted.scales, *started_from.scales}
+    own = scales - set(started_from.scales) | set(started_from.own_trunks)
+    return replace(wanted, scales=tuple(sorted(scales)), own_trunks=tuple(sorted(own)))
 
 
 def _goes_on(started_from: Config, wanted: Config) -> bool:
@@ -168,8 +186,6 @@ def _goes_on(started_from: Config, wanted: Config) -> bool:
     asked = {name: getattr(started_from, name) for name in ASKED if hasattr(started_from, name)}
     same = replace(wanted, **asked)
     if isinstance(started_from, TexsrConfig) and isinstance(same, TexsrConfig):
-        if not set(started_from.scales) <= set(same.scales):
-            return False
         same = replace(same, scales=started_from.scales, own_trunks=started_from.own_trunks)
         if not started_from.single_width:
             same = replace(same, **{name: getattr(started_from, name) for name in BRANCH})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from texsr.flows.dataset_places import for_validation_only
 from texsr.flows.training_data import PackSettings
+from texsr.flows.training_faults import Faults
 from texsr.flows.training_presets import Config
 from texsr.models.learner import TrainingSettings
 from texsr.models.visual import VisualSettings
@@ -46,6 +47,8 @@ class Recipe:
     """Of first weights, packs and batches."""
     pack: PackSettings = field(default_factory=PackSettings)
     """Tiles that are made. Its `scale` is not used: tiles are made for every scale of `config`."""
+    faults: Faults = field(default_factory=Faults)
+    """What crops are made to lack, of the default network."""
     rounds: int = 3
     """How often each scan is photographed, every time anew, and every other time repainted."""
     tiles_per_picture: int = 12

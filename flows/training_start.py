@@ -19,6 +19,7 @@ from texsr.flows.picture_examples import (
 from texsr.flows.progress import Progress
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import read_pack
+from texsr.flows.training_faults import Faults
 from texsr.flows.training_finding import find_packs, named_apart
 from texsr.flows.training_leaks import check_unseen
 from texsr.flows.training_learner import read_start
@@ -115,7 +116,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
     else:
         config = settle_config(recipe.config, started_from)
     _check_kind(material, config)
-    learnt, known = scales_to_learn(config, started_from), scales_of(config)
+    learnt, known = scales_to_learn(recipe.config, config, started_from), scales_of(config)
     given = find_packs(material.packs, "--packs")
     validation = validation_sets(
         material.validation, place / "validation" / "packs", known, recipe.pack, progress
@@ -130,7 +131,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
     named = named_apart(packs, lambda path: path.name)
     scenes = {name: scenes_of(place) for name, place in _named_sets(material).items()}
     _check_some(packs, scenes)
-    pools = _pools(packs, learnt, known) if packs else {}
+    pools = _pools(packs, learnt, known, recipe.faults) if packs else {}
     return Ground(
         config=config,
         start=start,
@@ -184,7 +185,7 @@ def _check_some(packs: list[Path], scenes: dict[str, list[Scene]]) -> None:
 
 
 def _pools(
-    packs: list[Path], scales: tuple[int, ...], known: tuple[int, ...]
+    packs: list[Path], scales: tuple[int, ...], known: tuple[int, ...], faults: Faults
 ) -> dict[int, PackedTiles]:
     """Sort packs by scale; a scale that has none learns from those of twice the scale, halved.
 
@@ -211,7 +212,7 @@ def _pools(
             expected=" or ".join(f"x{scale}" for scale in scales),
             remedy="leave them out, or train that scale with --scale",
         )
-    return {scale: PackedTiles(own[packed], scale) for scale, packed in of_scale.items()}
+    return {scale: PackedTiles(own[packed], scale, faults) for scale, packed in of_scale.items()}
 
 
 def _data_of(start: Checkpoint | None) -> list[dict[str, str]]:

@@ -132,6 +132,15 @@ def product_tiles(capture: Path, upscaler: TexsrUpscaler, work: Path) -> Parts:
     return Counter((tile.padded.height, tile.padded.width) for tile in tiles)
 
 
+def parts_of(network: Texsr) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Give what works at the scale of the question, and what of it sees the atlas alone."""
+    scale, trunks = str(SCALE), network.trunks_of(SCALE)
+    branch = [network.single[scale]] if network.single else []
+    alone = [trunks.prior, *branch]
+    shared = [network.ports[scale], trunks.context, trunks.look, trunks.fusion]
+    return nn.ModuleList([*shared, *alone]), nn.ModuleList(alone)
+
+
 def time_all(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> list[Timed]:
     """Time the network and its rivals on an atlas; the order is that of the table."""
     bare, margined = (square_parts(side, PIECE_PX, margin) for margin in (0, MARGIN_PX))
@@ -141,12 +150,12 @@ def time_all(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> l
     small, stack, large = Smfanet(SCALE).eval(), plain(SCALE), rrdb()
     piece, pieces = min(PIECE_PX, side), branch_pieces(upscaler, side)
     ahead = f"as a run cuts ({_told(pieces)})"
-    alone = nn.ModuleList([network.single, network.prior])
+    whole_network, alone = parts_of(network)
     branch = single_call(lambda low: upscaler.single_answer(low, SCALE))
     cases = [
-        ("ours, all of a tile", cut, network, whole_call(upscaler), tiles),
-        ("ours, network on tiles", cut, network, call, tiles),
-        ("ours, network on tiles", whole, network, call, bare),
+        ("ours, all of a tile", cut, whole_network, whole_call(upscaler), tiles),
+        ("ours, network on tiles", cut, whole_network, call, tiles),
+        ("ours, network on tiles", whole, whole_network, call, bare),
         ("ours, what is said of the atlas alone", ahead, alone, branch, pieces),
         ("SMFANet+'s network", with_margin, small, single_call(small), margined),
         ("SMFANet+'s network", whole, small, single_call(small), bare),

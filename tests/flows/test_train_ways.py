@@ -17,10 +17,8 @@ from texsr.flows.training_log import read_log
 from texsr.flows.training_outcome import Ending
 from texsr.flows.training_run import train
 from texsr.flows.training_settings import Learns, Material, TrainJob
-from texsr.models.architectures import build_network
 from texsr.models.checkpoint import read_checkpoint
 from texsr.models.learner import Made, TrainingSettings
-from texsr.models.scales import grown
 from texsr.models.smfanet import Smfanet
 from texsr.models.texsr import Texsr
 from texsr.models.texsr_learner import TexsrLearner, own_reference
@@ -204,35 +202,6 @@ def test_it_starts_from_a_checkpoint_and_carries_its_data_on(job, tmp_path):
     assert [one["name"] for one in data] == ["p0", "p1"]
     with pytest.raises(SettingsError, match="width 8"):
         train(replace(changed(second, config=replace(TINY, width=16)), out=tmp_path / "fourth"))
-
-
-def test_a_scale_is_added_and_all_else_stays_to_the_bit(job, tmp_path):
-    train(job)
-    start = job.out / "last.safetensors"
-    material = replace(job.material, start=start)
-    both = replace(TINY, scales=(2, 4))
-    recipe = replace(RECIPE, config=both, learning=TrainingSettings(steps=3, rate=1e-2))
-    second = replace(job, out=tmp_path / "second", material=material, recipe=recipe)
-    train(second)
-    ours, theirs = (read_checkpoint(place / "last.safetensors") for place in (second.out, job.out))
-    assert tuple(ours.config["scales"]) == (2, 4)
-    assert tuple(ours.config["own_trunks"]) == (2,)
-    for name, weight in theirs.weights.items():
-        assert torch.equal(ours.weights[name], weight)
-    began = grown(build_network(theirs, start), replace(both, own_trunks=(2,))).state_dict()
-    added = ours.weights.keys() - theirs.weights.keys()
-    assert added
-    assert any(not torch.equal(ours.weights[name], began[name].half()) for name in added)
-    fewer = replace(second, recipe=replace(recipe, config=replace(TINY, scales=(2,))))
-    write_pack([halved(tile) for tile in tiles(2, 5)], tmp_path / "two" / "h")
-    third = replace(
-        second,
-        out=tmp_path / "both",
-        material=replace(material, packs=(*material.packs, tmp_path / "two")),
-    )
-    assert train(third).step == 3  # packs at a scale that is held are left aside
-    with pytest.raises(SettingsError, match="scales"):
-        train(replace(fewer, out=tmp_path / "third"))
 
 
 def test_a_single_image_branch_is_added_and_learns_alone(job, tmp_path):
