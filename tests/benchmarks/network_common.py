@@ -11,6 +11,7 @@ import torch
 from common import CAPTURES, NAMES, REPOSITORY, folder, parser, truth_of
 from jaxtyping import Bool, UInt8
 from PIL import Image
+from torch import nn
 
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import build_upscaler
@@ -148,6 +149,15 @@ def random_network(device: str = "cpu") -> TexsrUpscaler:
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight), alpha=DRAWN)
     return TexsrUpscaler(network.to(device), "untrained network")
+
+
+def parts_of(network: Texsr) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Give what works at the scale of the question, and what of it sees the atlas alone."""
+    scale, trunks = str(SCALE), network.trunks_of(SCALE)
+    branch = [network.single[scale]] if network.single else []
+    alone = [trunks.prior, *branch]
+    shared = [network.ports[scale], trunks.context, trunks.look, trunks.fusion]
+    return nn.ModuleList([*shared, *alone]), nn.ModuleList(alone)
 
 
 def random_file(where: Path) -> Path:

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import torch
 from common import Answer, Claim, tell_all
-from network_common import RANDOM, SCALE, network_of, network_parser, random_file
+from network_common import RANDOM, SCALE, network_of, network_parser, parts_of, random_file
 from network_process import make_apart, whole_process
 from network_timing import Timing, over_parts, square_parts, timed
 from rivals import num_parameters, plain, rrdb
-from torch import Tensor, nn
+from torch import Tensor
 
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate
@@ -130,15 +130,6 @@ def product_tiles(capture: Path, upscaler: TexsrUpscaler, work: Path) -> Parts:
     job = AtlasJob(scene, 0, upscaler, SCALE, work)
     tiles = job.plan(calibrate(scene, 0))
     return Counter((tile.padded.height, tile.padded.width) for tile in tiles)
-
-
-def parts_of(network: Texsr) -> tuple[nn.ModuleList, nn.ModuleList]:
-    """Give what works at the scale of the question, and what of it sees the atlas alone."""
-    scale, trunks = str(SCALE), network.trunks_of(SCALE)
-    branch = [network.single[scale]] if network.single else []
-    alone = [trunks.prior, *branch]
-    shared = [network.ports[scale], trunks.context, trunks.look, trunks.fusion]
-    return nn.ModuleList([*shared, *alone]), nn.ModuleList(alone)
 
 
 def time_all(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> list[Timed]:
