@@ -1,7 +1,7 @@
 """`texsr train`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from texsr.flows.training_settings import TrainJob
 
 Places = list[Path] | None
+
+
+def _share(told: str) -> Any:
+    """An option between none and all."""
+    return typer.Option(metavar="SHARE", min=0.0, max=1.0, help=told)
 
 
 def train(
@@ -92,31 +97,16 @@ def train(
     ] = "all",
     rms: Annotated[
         float,
-        typer.Option(
-            metavar="SHARE",
-            min=0.0,
-            max=1.0,
-            help="Of the root mean square in the errors that fast and quality learn from; the rest "
-            "is the mean absolute.",
+        _share(
+            "Of the root mean square in the errors that fast and quality learn from; the rest "
+            "is the mean absolute."
         ),
     ] = 0.0,
     softer: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            min=0.0,
-            max=1.0,
-            help="Of crops, made softer than their photos, as atlases baked from others are.",
-        ),
+        float, _share("Of crops, made softer than their photos, as atlases baked from others are.")
     ] = 0.0,
     doubled: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            min=0.0,
-            max=1.0,
-            help="Of crops, whose photos show edges twice, as on rough meshes.",
-        ),
+        float, _share("Of crops, whose photos show edges twice, as on rough meshes.")
     ] = 0.0,
     reciprocal: Annotated[
         bool, typer.Option("--reciprocal", help="Results also have to serve as references.")

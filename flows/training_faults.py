@@ -18,12 +18,12 @@ from torch import Tensor
 from texsr.flows.training_data import DETAIL_STEP, Pack
 from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.smoothing import blur
+from texsr.pipeline.color import to_float, to_integer
+from texsr.pipeline.errors import SettingsError
 
 SIGMA_TX = 0.4, 0.9  # of a softer truth, in its own texels
-MOST_DOUBLED, MOST_OFF_TX = (
-    0.5,
-    2,
-)  # share of the second picture of a photo, and how far off it lies
+MOST_DOUBLED = 0.5  # share of the second picture of a photo
+MOST_OFF_TX = 2  # how far off it lies, high texels
 LARGEST = 127
 
 
@@ -37,8 +37,14 @@ class Faults:
     """Share of crops whose photos are doubled, each by itself some texels off."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.softer <= 1 and 0 <= self.doubled <= 1):
-            raise ValueError(f"shares of crops: softer {self.softer:g}, doubled {self.doubled:g}")
+        for option, share in (("--softer", self.softer), ("--doubled", self.doubled)):
+            if not 0 <= share <= 1:
+                raise SettingsError(
+                    option,
+                    found=f"{share:g}",
+                    expected="a share of crops, from 0 to 1",
+                    remedy="leave it out for none",
+                )
 
 
 def worsened(crop: Pack, rng: np.random.Generator, faults: Faults) -> Pack:
@@ -81,9 +87,8 @@ def _doubled(
 
 
 def _planes(color: UInt8[np.ndarray, "H W 3"]) -> Float32[Tensor, "1 3 H W"]:
-    return torch.tensor(color).permute(2, 0, 1)[None].float() / 255.0
+    return torch.from_numpy(to_float(color)).permute(2, 0, 1)[None]
 
 
 def _stored(planes: Float32[Tensor, "1 3 H W"]) -> UInt8[np.ndarray, "H W 3"]:
-    whole = torch.round(planes[0].clamp(0.0, 1.0) * 255.0).to(torch.uint8)
-    return whole.permute(1, 2, 0).contiguous().numpy()
+    return to_integer(planes[0].permute(1, 2, 0).contiguous().numpy(), np.dtype(np.uint8))

@@ -116,9 +116,9 @@ def _make_learner(
         teacher = (
             None
             if material.teacher is None
-            else read_teacher(material.teacher, network.config, device)
+            else read_teacher(material.teacher, ground.learnt, device)
         )
-        _check_lessons(network, learning, teacher)
+        _check_lessons(network, learning, teacher, ground.learnt)
         return TexsrLearner(network, learning, teacher)
     if material.teacher is not None:
         raise _unfitting("--teacher", network, "it teaches the default network alone")
@@ -186,8 +186,12 @@ def _unfitting(option: str, network: nn.Module, why: str) -> SettingsError:
     )
 
 
-def _check_lessons(network: Texsr, learning: TrainingSettings, teacher: "Smfanet | None") -> None:
-    config = network.config
+def _check_lessons(
+    network: Texsr,
+    learning: TrainingSettings,
+    teacher: "Smfanet | None",
+    learnt: tuple[int, ...],
+) -> None:
     if not learning.lessons:
         return
     if teacher is None:
@@ -197,16 +201,16 @@ def _check_lessons(network: Texsr, learning: TrainingSettings, teacher: "Smfanet
             expected="--teacher FILE, whose blocks are to be learnt",
             remedy="give the weights of SMFANet+, or leave --lessons out",
         )
-    if config.scales != (teacher.scale,):
-        raise _unteachable(f"a network for {_scales(config)}", teacher)
+    if learnt != (teacher.scale,):
+        raise _unteachable(f"{_told(learnt)} to learn", teacher)
     for pupil in pupils(network, teacher.scale):
         if not fits(pupil, teacher):
             found = f"a trunk of {len(pupil.blocks)} blocks, {pupil.entry.out_channels} wide"
             raise _unteachable(found, teacher)
 
 
-def _scales(config: TexsrConfig) -> str:
-    return " and ".join(f"x{scale}" for scale in config.scales)
+def _told(scales: tuple[int, ...]) -> str:
+    return " and ".join(f"x{scale}" for scale in scales)
 
 
 def _unteachable(found: str, teacher: "Smfanet") -> SettingsError:
@@ -215,7 +219,7 @@ def _unteachable(found: str, teacher: "Smfanet") -> SettingsError:
         "--lessons",
         found=found,
         expected=f"{blocks} blocks, {width} wide, for x{teacher.scale}, as the teacher is",
-        remedy="use --preset fast with that one scale, or leave --lessons out",
+        remedy="use --preset fast with --scale of that one, or leave --lessons out",
     )
 
 
@@ -246,8 +250,13 @@ def read_trunk(path: Path) -> VggTrunk:
     return _read_weights("--vgg", path, read_vgg, "VGG19 up to relu3_1 as safetensors")
 
 
-def read_teacher(path: Path, config: TexsrConfig, device: str) -> "Smfanet":
+def read_teacher(path: Path, learnt: tuple[int, ...], device: str) -> "Smfanet":
     """Read the teacher.
+
+    Args:
+        path: of its weights.
+        learnt: the scales that are trained.
+        device: where it is to lie.
 
     Raises:
         SettingsError: it is none, or of a scale that is not trained.
@@ -256,11 +265,11 @@ def read_teacher(path: Path, config: TexsrConfig, device: str) -> "Smfanet":
 
     read = partial(read_smfanet, local=True)  # our tiles are cut anyhow
     teacher: Smfanet = _read_weights("--teacher", path, read, "weights of SMFANet+")
-    if teacher.scale not in config.scales:
+    if teacher.scale not in learnt:
         raise SettingsError(
             "--teacher",
             found=f"weights for x{teacher.scale} in {path}",
-            expected=" or ".join(f"x{scale}" for scale in config.scales),
+            expected=" or ".join(f"x{scale}" for scale in learnt),
             remedy="give the weights of that scale",
         )
     return teacher.requires_grad_(False).to(device)

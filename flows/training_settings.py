@@ -48,7 +48,7 @@ class Recipe:
     pack: PackSettings = field(default_factory=PackSettings)
     """Tiles that are made. Its `scale` is not used: tiles are made for every scale of `config`."""
     faults: Faults = field(default_factory=Faults)
-    """What crops are made to lack, of the default network."""
+    """What crops get, of the default network and of heads; others refuse it."""
     rounds: int = 3
     """How often each scan is photographed, every time anew, and every other time repainted."""
     tiles_per_picture: int = 12

@@ -39,7 +39,7 @@ from texsr.flows.training_presets import (
     scales_to_learn,
     settle_config,
 )
-from texsr.flows.training_settings import Material, TrainJob
+from texsr.flows.training_settings import Material, Recipe, TrainJob
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.checkpoint import Checkpoint
 from texsr.models.implicit_head import HeadConfig
@@ -115,7 +115,7 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         config = started_from = fitted_head(recipe.config, start, material.start)
     else:
         config = settle_config(recipe.config, started_from)
-    _check_kind(material, config)
+    _check_kind(material, recipe, config)
     learnt, known = scales_to_learn(recipe.config, config, started_from), scales_of(config)
     given = find_packs(material.packs, "--packs")
     validation = validation_sets(
@@ -150,7 +150,14 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
     )
 
 
-def _check_kind(material: Material, config: Config) -> None:
+def _check_kind(material: Material, recipe: Recipe, config: Config) -> None:
+    if recipe.faults != Faults() and not isinstance(config, TexsrConfig | HeadConfig):
+        raise SettingsError(
+            "--softer or --doubled",
+            found="a network over pictures, whose references are moved and lit anew as it is",
+            expected="the default network, or a head on it",
+            remedy="leave it out",
+        )
     if material.sets and isinstance(config, TexsrConfig | HeadConfig):
         raise SettingsError(
             "--sets",

@@ -9,7 +9,10 @@ import torch
 from tests.planes import drawn
 from texsr.flows.training_data import DETAIL_STEP, Pack
 from texsr.flows.training_faults import Faults, softened, worsened
+from texsr.flows.training_presets import PRESETS, Preset
+from texsr.flows.training_run import train
 from texsr.models.resample import enlarge_faithfully, reduce
+from texsr.pipeline.errors import SettingsError
 
 SCALE, SIDE_TX, COUNT = 2, 24, 3
 
@@ -89,5 +92,17 @@ def test_so_many_crops_get_a_fault(crop):
 
 
 def test_shares_are_shares():
-    with pytest.raises(ValueError, match="softer 2"):
-        Faults(softer=2.0)
+    with pytest.raises(SettingsError, match="--doubled: found 2"):
+        Faults(doubled=2.0)
+
+
+def test_networks_over_pictures_refuse_them(job):
+    recipe = replace(job.recipe, config=PRESETS[Preset.RRSR_SEED], faults=Faults(softer=0.5))
+    with pytest.raises(SettingsError, match="--softer"):
+        train(replace(job, recipe=recipe))
+
+
+def test_trainings_with_and_without_differ_from_the_first_batch(job, tmp_path):
+    losses = train(job).losses
+    faults = replace(job.recipe, faults=Faults(softer=1.0, doubled=1.0))
+    assert train(replace(job, out=tmp_path / "worse", recipe=faults)).losses != losses
