@@ -5,13 +5,14 @@ pixel, every texel and every point of a seam has one true value that needs no im
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
+from tests.scene_cameras import orbit
 from texsr.pipeline.atlas import Atlas, ImageKind, TexturedMesh, uv_to_texel
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.capture import Capture, Photo, View
@@ -83,35 +84,6 @@ def waves(
         return (0.5 + total).astype(np.float32)
 
     return color_of
-
-
-def look_at(
-    position: Sequence[float],
-    target: Sequence[float] = (0.0, 0.0, 0.0),
-    *,
-    size_px: int,
-    focal: float,
-) -> Camera:
-    """Place a square-pixel camera; `focal` is in photo widths. World z is up where it can be."""
-    eye, aim = np.asarray(position, np.float64), np.asarray(target, np.float64)
-    forward = (aim - eye) / np.linalg.norm(aim - eye)
-    up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.99 else np.array([0.0, 1.0, 0.0])
-    right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
-    cam_from_world = np.eye(4)
-    cam_from_world[:3, :3] = np.stack([right, np.cross(forward, right), forward])
-    cam_from_world[:3, 3] = -cam_from_world[:3, :3] @ eye
-    middle = size_px / 2
-    K = np.array([[focal * size_px, 0, middle], [0, focal * size_px, middle], [0, 0, 1.0]])
-    return Camera(K=K, cam_from_world=cam_from_world, width_px=size_px, height_px=size_px)
-
-
-def rolled(camera: Camera, angle_rad: float) -> Camera:
-    """The same camera, turned about the way it looks."""
-    turn = np.eye(4)
-    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    turn[:2, :2] = [[cos, -sin], [sin, cos]]
-    return replace(camera, cam_from_world=turn @ camera.cam_from_world)
 
 
 def make_surface(
@@ -243,23 +215,14 @@ def render_photo(
     return blocks.mean(axis=(1, 3)), full
 
 
-def orbit(
-    num_views: int,
-    *,
-    size_px: int = 96,
-    distance: float = 4.0,
-    focal: float = 1.2,
-    half: bool = False,
-) -> list[Camera]:
-    """Spread cameras around the origin; `half` keeps them where z > 0.2 of the distance."""
-    golden = np.pi * (3 - np.sqrt(5))
-    cameras = []
-    for i in range(num_views):
-        z = 1 - 0.8 * (i + 0.5) / num_views if half else 1 - 2 * (i + 0.5) / num_views
-        radius = np.sqrt(1 - z * z)
-        around = np.array([radius * np.cos(golden * i), radius * np.sin(golden * i), z])
-        cameras.append(look_at(around * distance, size_px=size_px, focal=focal))
-    return cameras
+def endless(camera: Camera, color_of: ColorOf) -> Photo:
+    """A photo of the plane z = 0 with no end: no background mixes in at the rim of the mesh."""
+    y, x = np.mgrid[0 : camera.height_px, 0 : camera.width_px] + 0.5
+    px = np.stack([x.ravel(), y.ravel()], axis=1)
+    ray = camera.unproject(px, np.ones(len(px))) - camera.centre
+    points = camera.centre - ray * (camera.centre[2] / ray[:, 2:])
+    color = color_of(points).reshape(camera.height_px, camera.width_px, 3)
+    return Photo(color=to_integer(color, np.dtype(np.uint8)), valid=np.ones(x.shape, bool))
 
 
 def make_scene(

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from tests.benchmarks.derive_capture import derive
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Shape, make_scene, orbit, waves
+from tests.scenes import Shape, make_scene, waves
 from texsr.pipeline.stages.load import load_capture, load_photo
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from tests.scene_cameras import look_at, orbit
 from tests.scene_files import write_scene, write_truth
 from tests.scene_variants import with_decoys, with_empty_faces, with_noise_behind, with_stacked_uvs
-from tests.scenes import Shape, look_at, make_scene, make_surface, orbit, render_photo, waves
+from tests.scenes import Shape, make_scene, make_surface, render_photo, waves
 from texsr.pipeline.atlas import texel_to_uv
 from texsr.pipeline.color import to_float
 

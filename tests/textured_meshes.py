@@ -68,6 +68,15 @@ def seen_at_corners(surface: TexturedMesh) -> dict[tuple[int, int], tuple[int, .
     return seen
 
 
+def assert_same_mesh(one: TexturedMesh, two: TexturedMesh) -> None:
+    np.testing.assert_array_equal(one.mesh.vertices, two.mesh.vertices)
+    np.testing.assert_array_equal(one.mesh.faces, two.mesh.faces)
+    np.testing.assert_array_equal(one.charts.uv, two.charts.uv)
+    np.testing.assert_array_equal(one.charts.uv_faces, two.charts.uv_faces)
+    np.testing.assert_array_equal(one.charts.material_id, two.charts.material_id)
+    assert [each.name for each in one.atlases] == [each.name for each in two.atlases]
+
+
 OBJ = """# a square
 mtllib square.mtl
 o square

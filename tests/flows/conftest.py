@@ -1,4 +1,4 @@
-"""A tiny capture, a tiny training, and a stand-in that enlarges by repetition."""
+"""A tiny capture, a tiny training, small pictures, and a stand-in that enlarges by repetition."""
 
 import sys
 from collections.abc import Callable
@@ -9,15 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
 
 import texsr.flows
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Shape, make_scene, orbit
+from tests.scenes import Shape, make_scene
 from tests.training_jobs import RECIPE, SITTING, tiles
 from texsr.flows.progress import Progress
 from texsr.flows.settings import RunSettings
 from texsr.flows.training_data import write_pack
 from texsr.flows.training_settings import Material, TrainJob
+from texsr.models.smfanet import Smfanet
 from texsr.pipeline.capture import Capture, Finding
 from texsr.pipeline.record import AtlasRecord, RunRecord, Spread, ViewRecord, Worth
 
@@ -150,6 +155,27 @@ def job(tmp_path, packs) -> TrainJob:
     write_pack(tiles(2, 9), tmp_path / "check" / "vase")
     material = Material(packs=(packs,), validation=(tmp_path / "check" / "vase",))
     return TrainJob(out=tmp_path / "run", material=material, recipe=RECIPE, sitting=SITTING)
+
+
+@pytest.fixture(scope="module")
+def smfanet(tmp_path_factory) -> Path:
+    """Untrained weights of a small SMFANet+."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "x4.safetensors"
+    save_file(Smfanet(4, width=8).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def scenes(tmp_path, rng) -> Path:
+    """Two pictures with a reference each, in CUFED5's manner; sides that 4 does not divide."""
+    root = tmp_path / "test"
+    root.mkdir()
+    for name in ("001", "002"):
+        for number in (0, 1):
+            small = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
+            Image.fromarray(small).resize((62, 51)).save(root / f"{name}_{number}.png")
+    return root
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Scene, Shape, make_scene, orbit
+from tests.scenes import Scene, Shape, make_scene
 from texsr.flows.cli_dataset import app
 from texsr.pipeline.formats.texture_map_folders import read_texture_maps
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.flows.conftest import contents
 from tests.pictures import most_alike_db
+from tests.scene_cameras import look_at, orbit, rolled
 from tests.scene_files import write_scene
-from tests.scenes import Scene, Shape, look_at, make_scene, orbit, rolled, waves
+from tests.scenes import Scene, Shape, make_scene, waves
 from tests.tiny_networks import CIAOSR, MASA, write_random
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate

@@ -1,4 +1,4 @@
-"""Evaluations of small captures and pictures, from the command line on."""
+"""Evaluations of small captures, from the command line on."""
 
 import json
 import shutil
@@ -9,15 +9,14 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional
-from typer.testing import CliRunner
 
+from tests.evaluations import PLAIN, answer, call, figures
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene, write_truth
-from tests.scenes import Shape, make_scene, orbit, waves
-from texsr.flows import cli_evaluate
+from tests.scenes import Shape, make_scene, waves
 from texsr.flows.ablations import PARTS, ablations
 from texsr.flows.cost import metered
 from texsr.flows.evaluation import Evaluation, Row
@@ -25,26 +24,8 @@ from texsr.flows.evaluation_table import as_json, markdown
 from texsr.flows.figures import Figures
 from texsr.flows.methods import Sharpening
 from texsr.models.bicubic import Bicubic
-from texsr.models.perceptual import CONVOLUTIONS
 from texsr.models.smfanet import Smfanet
 from texsr.pipeline.stages.measure import Score, measure
-
-app = typer.Typer(rich_markup_mode=None)
-app.command()(cli_evaluate.evaluate)
-
-
-def call(*words: object, code: int = 0):
-    outcome = CliRunner().invoke(app, [str(word) for word in words])
-    assert outcome.exit_code == code, outcome.output
-    return outcome
-
-
-def answer(*words: object, code: int = 0) -> dict:
-    return json.loads(call(*words, "--json", code=code).stdout)
-
-
-def figures(facts: dict) -> dict[tuple[str, str], dict]:
-    return {(row["subject"], row["method"]): row["figures"] for row in facts["rows"]}
 
 
 @pytest.fixture(scope="module")
@@ -57,34 +38,11 @@ def cube():
     )
 
 
-PLAIN = ("--model", "projection")  # whatever is shipped
-
-
 @pytest.fixture(scope="module")
 def trial(cube, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("trials") / "cube"
     write_scene(cube, root / "capture")
     write_truth(cube, root / "truth")
-    return root
-
-
-@pytest.fixture(scope="module")
-def smfanet(tmp_path_factory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "x4.safetensors"
-    save_file(Smfanet(4, width=8).state_dict(), path)
-    return path
-
-
-@pytest.fixture
-def scenes(tmp_path, rng) -> Path:
-    """Two pictures with a reference each, in CUFED5's manner; sides that 4 does not divide."""
-    root = tmp_path / "test"
-    root.mkdir()
-    for name in ("001", "002"):
-        for number in (0, 1):
-            small = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
-            Image.fromarray(small).resize((62, 51)).save(root / f"{name}_{number}.png")
     return root
 
 
@@ -192,70 +150,12 @@ def test_parts_are_left_out_of_upscalers_that_can_and_counts_may_exceed_what_the
     ]
 
 
-def test_pairs_are_measured_as_the_field_does(scenes, smfanet):
-    facts = answer("--pairs", scenes, *PLAIN, "--smfanet", smfanet)
-    found = figures(facts)
-    assert [name for name, _ in found][::3] == ["001", "002"]
-    truth = np.asarray(Image.open(scenes / "001_0.png"))[:48, :60]
-    low = Image.fromarray(truth).resize((15, 12), Image.Resampling.BICUBIC)
-    high = np.asarray(low.resize((60, 48), Image.Resampling.BICUBIC))
-    expected = measure(high, truth, np.ones((48, 60), bool)).result
-    bicubic = found["001", "bicubic"]
-    assert bicubic["crop_0"]["psnr_y"] == expected.psnr_y
-    assert bicubic["inside"] is bicubic["seam_error"] is None
-    assert found["001", "projection"]["crop_0"]["psnr_y"] > expected.psnr_y
-    assert "References that nothing aligns were given to none of these." in facts["notes"]
-    said = call("--pairs", scenes).stdout
-    assert "## Mean of 2" in said
-    assert "## PSNR-Y, crop 0 of each" in said
-    assert "seam error" not in said
-
-
-@pytest.fixture
-def printed(tmp_path, rng) -> Path:
-    """A picture of fine print, and two others of which one shows the same, elsewhere."""
-    root = tmp_path / "printed"
-    root.mkdir()
-    print_, other = (
-        np.kron(rng.integers(0, 2, (60, 60)), np.ones((2, 2), int)).astype(np.uint8) * 200
-        for _ in range(2)
-    )
-    for number, shown in enumerate((print_[:64, :64], other, print_)):
-        Image.fromarray(shown).convert("RGB").save(root / f"001_{number}.png")
-    return root
-
-
-def test_references_of_pairs_go_to_models_that_search_them(printed):
-    facts = answer("--pairs", printed, "--model", "fast", "--ablations")
-    psnr = {name: one["crop_0"]["psnr_y"] for (_, name), one in figures(facts).items()}
-    counted = [f"fast, K = {count}" for count in (1, 2, 4, 8)]
-    assert list(psnr) == ["bicubic", "projection", "fast", "fast, no references", *counted]
-    assert psnr["fast"] == psnr["fast, K = 2"] == psnr["fast, K = 8"]
-    assert psnr["fast, K = 1"] == pytest.approx(psnr["fast, no references"], abs=0.1)
-    assert psnr["fast"] > psnr["fast, K = 1"] + 1.0
-    assert "References that nothing aligns were given to fast." in facts["notes"]
-
-
 def test_models_that_search_are_also_shown_crops(trial):
     facts = answer(trial, "--model", "fast", "--cropped")
     psnr = {name: one["inside"]["psnr_y"] for (_, name), one in figures(facts).items()}
     assert list(psnr) == ["bicubic", "projection", "fast", "fast, cropped"]
     assert psnr["bicubic"] < psnr["fast, cropped"] < psnr["fast"]
     assert "projection searches no photos: it has no row with crops." in facts["notes"]
-
-
-def test_the_published_figures_of_a_known_scene(shared):
-    weights = shared / "weights" / "smfanet_plus" / "x4.safetensors"
-    found = figures(
-        answer("--pairs", shared / "benchmarks/CUFED5_sample/test", "--smfanet", weights)
-    )
-    for method, known in {
-        "bicubic": (22.379, 0.6476, 22.309, 0.6394),
-        "SMFANet+": (23.287, 0.7189, 23.155, 0.7116),
-    }.items():
-        crops = [found["001", method][crop] for crop in ("crop_0", "crop_4")]
-        told = [score[field] for score in crops for field in ("psnr_y", "ssim_y")]
-        assert told == pytest.approx(known, abs=6e-4)
 
 
 def test_options_that_make_no_sense_are_bad_usage(trial, scenes, tmp_path):
@@ -321,20 +221,6 @@ def test_a_missing_library_is_named(trial, tmp_path, monkeypatch):
     (tmp_path / "x.safetensors").write_bytes(b"weights")
     said = call(trial, "--spandrel", tmp_path / "x.safetensors", code=2).stderr
     assert "pip install spandrel" in said
-
-
-def test_lpips_is_a_column_where_its_weights_are_given(scenes, tmp_path):
-    torch.manual_seed(0)
-    state = {}
-    for layer, (number, (into, out, side, *_)) in enumerate(CONVOLUTIONS.items()):
-        prefix = f"net.slice{layer + 1}.{number}"
-        state[f"{prefix}.weight"] = torch.randn(out, into, side, side) / side**2
-        state[f"{prefix}.bias"] = torch.zeros(out)
-        state[f"lin{layer}.model.1.weight"] = torch.rand(1, out, 1, 1)
-    save_file(state, tmp_path / "alex.safetensors")
-    facts = answer("--pairs", scenes, "--lpips", tmp_path / "alex.safetensors")
-    assert all(one["lpips"] > 0.0 for one in figures(facts).values())
-    assert f"LPIPS by {tmp_path / 'alex.safetensors'}" in facts["notes"]
 
 
 def figures_of(psnr_y: float, **other: float) -> Figures:

@@ -11,8 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.pictures import picture
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Shape, make_scene, orbit
+from tests.scenes import Shape, make_scene
 from tests.tiny_heads import read_network, write_head, write_model
 from tests.training_jobs import changed, learning, timeless
 from texsr.flows.cli import app

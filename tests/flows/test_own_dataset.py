@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Scene, Shape, make_scene, orbit, waves
+from tests.scenes import Scene, Shape, make_scene, waves
 from texsr.flows.own_dataset import OwnLists, own_dataset
 from texsr.pipeline.dataset import OwnSettings
 from texsr.pipeline.errors import CaptureError, OutputError, SettingsError

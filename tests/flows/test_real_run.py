@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.flows.conftest import contents
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene, write_truth
-from tests.scenes import Shape, make_scene, orbit
+from tests.scenes import Shape, make_scene
 from texsr.flows.cli import app
 
 

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Scene, Shape, make_scene, orbit, render_atlas, waves
+from tests.scenes import Scene, Shape, make_scene, render_atlas, waves
 from texsr.flows import atlas_job, new_atlas
 from texsr.flows.job import settle
 from texsr.flows.planning import plan_run

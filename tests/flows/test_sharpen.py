@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
 from tests.scene_variants import with_decoys, with_noise_behind
-from tests.scenes import Scene, Shape, make_scene, orbit, waves
+from tests.scenes import Scene, Shape, make_scene, waves
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import Sharpened, build_upscaler, choose_device, sharpen
 from texsr.pipeline.capture import Capture

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from tests.pictures import picture
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
-from tests.scenes import Shape, make_scene, orbit
+from tests.scenes import Shape, make_scene
 from texsr.flows import single_plane
 from texsr.flows.ablations import Unlimited
 from texsr.flows.progress import silent

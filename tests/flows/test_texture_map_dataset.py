@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.pictures import most_alike_db
+from tests.scene_cameras import look_at, orbit, rolled
 from tests.scene_files import write_scene, write_truth
-from tests.scenes import Scene, Shape, look_at, make_scene, orbit, rolled, waves
+from tests.scenes import Scene, Shape, make_scene, waves
 from texsr.flows.chart_sights import ChartSight, choose_sights
 from texsr.flows.scene import Scene as WorkScene
 from texsr.flows.settings import RunSettings

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.scenes import orbit
+from tests.scene_cameras import orbit
 from texsr.pipeline.facing import Facing, look_at, turntable
 
 UNITS = st.integers(0, 2**32 - 1)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scenes import Shape, look_at, make_surface
+from tests.scene_cameras import look_at
+from tests.scenes import Shape, make_surface
 from texsr.pipeline.mesh import Mesh
 from texsr.pipeline.noise import (
     color_drift,

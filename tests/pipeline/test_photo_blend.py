@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tests.scenes import Shape, look_at, make_scene, orbit, waves
+from tests.scene_cameras import look_at, orbit
+from tests.scenes import Shape, make_scene, waves
 from texsr.pipeline import photo_blend
 from texsr.pipeline.photo_blend import blend_photos
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.scenes import look_at
+from tests.scene_cameras import look_at
 from texsr.pipeline.lens import Lens
 from texsr.pipeline.through_lens import bent, widened
 

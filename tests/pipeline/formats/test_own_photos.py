@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scenes import look_at
+from tests.scene_cameras import look_at
 from texsr.pipeline.capture import Photo, View
 from texsr.pipeline.formats.own_photos import (
     name_below_images,

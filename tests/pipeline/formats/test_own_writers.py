@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tests.scenes import Shape, make_surface, orbit
+from tests.scene_cameras import orbit
+from tests.scenes import Shape, make_surface
 from texsr.pipeline.formats.obj_writing import write_obj
 from texsr.pipeline.formats.transforms import read_transforms
 from texsr.pipeline.formats.transforms_writing import write_transforms

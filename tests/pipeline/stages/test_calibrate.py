@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tests.scenes import ColorOf, look_at, waves
+from tests.scene_cameras import look_at
+from tests.scenes import ColorOf, waves
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.fit import ViewFit
 from texsr.pipeline.stages.calibrate import LUMA, CalibrateSettings, Samples, fit_view, unseeing

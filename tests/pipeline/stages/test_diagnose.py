@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from tests.scene_cameras import orbit
 from tests.scene_variants import with_decoys, with_empty_faces, with_stacked_uvs
-from tests.scenes import Shape, make_scene, orbit
+from tests.scenes import Shape, make_scene
 from texsr.pipeline.camera import OPENCV_FROM_OPENGL, Camera
 from texsr.pipeline.capture import Capture, Photo, Severity, View
 from texsr.pipeline.errors import CaptureError

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
 from tests.scene_variants import with_noise_behind
-from tests.scenes import Scene, Shape, make_scene, orbit, render_photo, waves
+from tests.scenes import Scene, Shape, make_scene, render_photo, waves
 from texsr.pipeline.atlas import Atlas, ImageKind
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_float, to_integer

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.scenes import Shape, look_at, make_scene, orbit, render_photo
+from tests.scene_cameras import look_at, orbit
+from tests.scenes import Shape, make_scene, render_photo
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.color import to_integer
 from texsr.pipeline.errors import DependencyError

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.scenes import Shape, look_at, make_surface, orbit
+from tests.scene_cameras import look_at, orbit
+from tests.scenes import Shape, make_surface
 from texsr.pipeline.atlas import TexturedMesh
 from texsr.pipeline.camera import Camera
 from texsr.pipeline.mesh import Charts, Mesh
