@@ -91,8 +91,8 @@ def train(
         str,
         typer.Option(
             metavar="PART",
-            help="Of fast and quality: all, photos (all but the single-image branch) or branch; "
-            "the rest stays as it is.",
+            help="Of fast and quality: all, photos (all but the single-image branch), branch, or "
+            "again (a second look at coarse photos, added to --from); the rest stays as it is.",
         ),
     ] = "all",
     rms: Annotated[
@@ -154,6 +154,8 @@ def train(
 
         texsr train --out runs/x2 --from mine.safetensors --scale 2 --scans scans --softer 0.45
         --doubled 0.3
+
+        texsr train --out runs/again --from mine.safetensors --learn again --scans scans
 
         texsr train --out runs/amrsr --preset amrsr-seed --sets maps --packs runs/one/packs
         --crop 32 --vgg vgg.safetensors --lessons 200

@@ -27,6 +27,7 @@ from texsr.flows.calibration import calibrate
 from texsr.flows.progress import silent
 from texsr.flows.repainting import repainted
 from texsr.flows.scene import Scene
+from texsr.flows.second_sight import SecondSight
 from texsr.flows.settings import RunSettings
 from texsr.flows.tiles import TileInput, TileSource
 from texsr.models.alignment import AlignmentSettings, Measured, measure
@@ -93,6 +94,7 @@ def simulated_tiles(
     settings: PackSettings,
     rng: np.random.Generator,
     paint: Sequence[Path] | None = None,
+    sight: SecondSight | None = None,
 ) -> list[Pack]:
     """Photograph a textured mesh as people do, and pack tiles of the capture.
 
@@ -101,6 +103,7 @@ def simulated_tiles(
         settings: what to pack.
         rng: the same state gives the same tiles.
         paint: pictures that its surface is repainted with, beside drawn print; None: it is not.
+        sight: whose second look photos are packed for; None: they are as photographed.
 
     Raises:
         CaptureError: the mesh cannot be used.
@@ -113,18 +116,31 @@ def simulated_tiles(
         drawn = draw(rng, settings.scale)
         drawn = replace(drawn, max_photo_px=MAX_PHOTO_PX)
         made = simulate_surface(surface, Path(scratch) / "one", drawn, rng)
-        return list(capture_tiles(made.capture, made.truth / "atlas.png", settings, rng))
+        return list(capture_tiles(made.capture, made.truth / "atlas.png", settings, rng, sight))
 
 
 def capture_tiles(
-    capture_dir: Path, truth_path: Path, settings: PackSettings, rng: np.random.Generator
+    capture_dir: Path,
+    truth_path: Path,
+    settings: PackSettings,
+    rng: np.random.Generator,
+    sight: SecondSight | None = None,
 ) -> Iterator[Pack]:
-    """Pack tiles of a capture whose high atlas is known."""
+    """Pack tiles of a capture whose high atlas is known.
+
+    Args:
+        capture_dir: the capture.
+        truth_path: its high atlas.
+        settings: what to pack.
+        rng: the same state gives the same tiles.
+        sight: see `simulated_tiles`.
+    """
     capture = load_capture(capture_dir)
     truth, _ = read_image(truth_path, where=truth_path)
     scene = Scene(capture, RunSettings(), silent)
     calibration = calibrate(scene, 0)
-    selection = select(calibration.views, calibration.covered, settings.references)
+    most = settings.references if sight is None else sight.references
+    selection = select(calibration.views, calibration.covered, most)
     source = TileSource(scene, 0, settings.scale, calibration, selection)
     atlas = capture.surface.atlases[0]
     corners = _corners((atlas.height_tx, atlas.width_tx), settings.side_tx, rng)
@@ -134,7 +150,7 @@ def capture_tiles(
         ((made.low[None], made.references) for _, _, made in chosen), settings.scale
     )
     for core, padded, made in chosen:
-        yield packed(core, padded, made, np.asarray(truth), crispness, settings)
+        yield packed(core, padded, made, np.asarray(truth), crispness, settings, sight)
 
 
 def _corners(size: tuple[int, int], side: int, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -170,6 +186,7 @@ def packed(
     truth: np.ndarray,
     crispness: float,
     settings: PackSettings,
+    sight: SecondSight | None = None,
 ) -> Pack:
     """Measure the references of a prepared tile, and pack its core.
 
@@ -180,11 +197,15 @@ def packed(
         truth: the whole high atlas.
         crispness: of the capture.
         settings: how many references to pack, and the scale.
+        sight: see `simulated_tiles`.
     """
     low = made.low[None]
     assert made.references is not None
-    base = enlarge_faithfully(low, settings.scale)
-    measured = measure(low, base, made.references, AlignmentSettings())
+    if sight is None:
+        base = enlarge_faithfully(low, settings.scale)
+        measured = measure(low, base, made.references, AlignmentSettings())
+    else:
+        measured = sight.measured(low, made.references, settings.scale, crispness)
     inner = core.relative_to(padded)
     high = inner.scaled(settings.scale)
     order = _most_seen(measured, high, settings.references)

@@ -15,7 +15,7 @@ from texsr.flows.head_batches import at_any_scale
 from texsr.flows.picture_batches import draw_pictures, resized_truth
 from texsr.flows.picture_examples import SCALE, Examples
 from texsr.flows.training_batches import PackedTiles
-from texsr.flows.training_settings import Recipe
+from texsr.flows.training_settings import Learns, Recipe
 from texsr.models.batches import Batch, PictureBatch
 from texsr.pipeline.errors import SettingsError
 
@@ -60,8 +60,12 @@ class Drawer:
         lesson = step < recipe.learning.lessons
         alone = recipe.single_every and (step + 1) % recipe.single_every == 0
         wanted: Any = {"size": recipe.batch, "side_tx": recipe.side_tx}
-        single = lesson or alone
-        batch = pool.crops(rng, count=0, **wanted) if single else pool.draw(rng, **wanted)
+        if recipe.learns is Learns.AGAIN:  # what a photo shows there hangs on all others
+            batch = pool.crops(rng, count=recipe.pack.references, **wanted)
+        elif lesson or alone:
+            batch = pool.crops(rng, count=0, **wanted)
+        else:
+            batch = pool.draw(rng, **wanted)
         return Drawn(*at_any_scale(batch, rng, scale)) if self.any_scale else Drawn(batch, scale)
 
 

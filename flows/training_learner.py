@@ -27,7 +27,7 @@ from texsr.models.relations import ContrastTuition, LikenessTuition, Tuition
 from texsr.models.rrsr import Rrsr
 from texsr.models.scales import grown, hold_all_of
 from texsr.models.texsr import Texsr, TexsrConfig
-from texsr.models.texsr_learner import BRANCH, TexsrLearner
+from texsr.models.texsr_learner import AGAIN, BRANCH, TexsrLearner
 from texsr.models.training import Trainer
 from texsr.models.vgg import VggTrunk
 from texsr.pipeline.errors import SettingsError
@@ -71,7 +71,8 @@ def make_trainer(job: TrainJob, ground: "Ground", device: str) -> Trainer:
         torch.manual_seed(job.recipe.seed)
         network = _make_network(ground)
         _hold_rest(network, job.recipe.learns)
-        learner = _make_learner(network, job.material, learning, device, ground)
+        again = job.recipe.learns is Learns.AGAIN
+        learner = _make_learner(network, job.material, learning, device, ground, again=again)
         return Trainer(learner, device, _make_judge(network, job.material, job.recipe, device))
 
 
@@ -89,20 +90,24 @@ def _make_network(ground: "Ground") -> nn.Module:
 
 
 def _hold_rest(network: nn.Module, learns: Learns) -> None:
-    """Let only a part learn, of what is to learn.
-
-    Raises:
-        SettingsError: there is no such part.
-    """
-    if learns is Learns.ALL:
-        return
+    """Let only a part learn, of what is to; refuse where there is no such part."""
     if not isinstance(network, Texsr):
+        if learns is Learns.ALL:
+            return
         raise _unfitting("--learn", network, "it learns as a whole")
     for name, parameter in network.named_parameters():
-        if name.startswith(f"{BRANCH}.") != (learns is Learns.BRANCH):
+        if learns not in _taught_by(name):
             parameter.requires_grad_(False)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise _unfitting("--learn", network, f"nothing of '{learns.value}' that is to learn")
+
+
+def _taught_by(name: str) -> tuple[Learns, ...]:
+    """Give when a parameter of the default network learns."""
+    child = name.partition(".")[0]
+    if child == AGAIN:
+        return (Learns.AGAIN,)
+    return Learns.ALL, Learns.BRANCH if child == BRANCH else Learns.PHOTOS
 
 
 def _make_learner(
@@ -111,6 +116,8 @@ def _make_learner(
     learning: TrainingSettings,
     device: str,
     ground: "Ground",
+    *,
+    again: bool,
 ) -> Learner:
     if isinstance(network, Texsr):
         teacher = (
@@ -119,7 +126,7 @@ def _make_learner(
             else read_teacher(material.teacher, ground.learnt, device)
         )
         _check_lessons(network, learning, teacher, ground.learnt)
-        return TexsrLearner(network, learning, teacher)
+        return TexsrLearner(network, learning, teacher, again=again)
     if material.teacher is not None:
         raise _unfitting("--teacher", network, "it teaches the default network alone")
     if isinstance(network, ImplicitHead):

@@ -21,6 +21,7 @@ import numpy as np
 from texsr.flows.dataset_places import with_truth
 from texsr.flows.patch_data import PictureSettings, patch_tiles
 from texsr.flows.progress import Progress
+from texsr.flows.second_sight import SecondSight
 from texsr.flows.training_data import (
     Pack,
     PackSettings,
@@ -63,6 +64,7 @@ class PlannedPack:
     settings: PackSettings
     source: Path
     surface: Callable[[], TexturedMesh] | None = None  # None: there is none
+    sight: SecondSight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,11 @@ def make_packs(
 
 
 def plan_packs(
-    material: Material, recipe: Recipe, known: tuple[int, ...], scales: tuple[int, ...]
+    material: Material,
+    recipe: Recipe,
+    known: tuple[int, ...],
+    scales: tuple[int, ...],
+    sight: SecondSight | None = None,
 ) -> Iterator[PlannedPack]:
     """Name the packs of scans, pictures and captures.
 
@@ -108,6 +114,7 @@ def plan_packs(
         recipe: how many, and of what size.
         known: the scales that captures may have.
         scales: at which scans and pictures are photographed.
+        sight: whose second look photos are packed for; then pictures only paint scans.
 
     Raises:
         CaptureError: a place holds nothing of its kind.
@@ -121,18 +128,21 @@ def plan_packs(
             for number in range(recipe.rounds):
                 repaint = number % 2 == 1  # the first round shows a scan as it is
                 kind = "painted" if repaint else "scan"
+                painted = {"paint": paint if repaint else None, "sight": sight}
                 yield PlannedPack(
                     name=f"{kind}_{name}_x{scale}_{number:03d}",
-                    make=partial(simulated_tiles, mesh, settings, paint=paint if repaint else None),
+                    make=partial(simulated_tiles, mesh, settings, **painted),
                     origin=origin,
                     settings=settings,
                     source=mesh,
                     surface=partial(read_textured_mesh, mesh, root=mesh.parent),
+                    sight=sight,
                 )
-        for name, folder in named_apart(material.pictures, lambda folder: folder.name).items():
+        flat = () if sight else material.pictures
+        for name, folder in named_apart(flat, lambda folder: folder.name).items():
             yield from _of_pictures(name, folder, settings, recipe)
     for name, root in named_apart(material.captures, lambda root: root.resolve().name).items():
-        yield _of_capture(name, root, recipe, known)
+        yield _of_capture(name, root, recipe, known, sight)
 
 
 def _of_pictures(
@@ -156,17 +166,20 @@ def _of_pictures(
         )
 
 
-def _of_capture(name: str, root: Path, recipe: Recipe, known: tuple[int, ...]) -> PlannedPack:
+def _of_capture(
+    name: str, root: Path, recipe: Recipe, known: tuple[int, ...], sight: SecondSight | None
+) -> PlannedPack:
     capture, truth = with_truth(root)
     scale = known_scale(root, known)
     settings = replace(recipe.pack, scale=scale)
     return PlannedPack(
         name=f"capture_{name}_x{scale}",
-        make=lambda rng: capture_tiles(capture, truth / "atlas.png", settings, rng),
+        make=lambda rng: capture_tiles(capture, truth / "atlas.png", settings, rng, sight),
         origin=origin_of(root, name=name, use="a capture with a known answer"),
         settings=settings,
         source=root,
         surface=lambda: load_capture(capture).surface,
+        sight=sight,
     )
 
 
@@ -176,6 +189,7 @@ def _make(planned: PlannedPack, shelf: Shelf) -> bool:
     note = folder.with_name(f"{planned.name}{LEFT_OUT}")
     source = str(planned.source.resolve())
     made: Any = {"source": source, "seed": shelf.seed, **asdict(planned.settings)}
+    made |= {} if planned.sight is None else planned.sight.note
     if is_kept(folder, made):
         return True
     if note.is_file() and json.loads(note.read_text(encoding="utf-8")).get("made") == made:

@@ -19,6 +19,7 @@ from texsr.pipeline.errors import SettingsError
 
 Config = TexsrConfig | AmrsrConfig | MasaConfig | RrsrConfig | CiaosrConfig | HeadConfig
 BRANCH = ("single_width", "single_blocks", "single_turns")  # fields: it can be added later
+BY_SCALE = ("scales", "own_trunks", "looks_again")  # fields: they can be added later
 ASKED = ("turns", "single_turns", "adapted_around", "half_a_place")  # fields: how it is asked
 PICTURE_SCALES = (4,)  # of tiles that networks over pictures learn from
 
@@ -160,7 +161,8 @@ def with_scales(config: Config, scales: tuple[int, ...] | None) -> Config:
         return config
     if isinstance(config, TexsrConfig):
         own = tuple(scale for scale in config.own_trunks if scale in scales)
-        return replace(config, scales=scales, own_trunks=own)
+        again = tuple(scale for scale in config.looks_again if scale in scales)
+        return replace(config, scales=scales, own_trunks=own, looks_again=again)
     if scales == PICTURE_SCALES:
         return config
     raise SettingsError(
@@ -177,7 +179,19 @@ def _with_scales_of(started_from: Config, wanted: Config) -> Config:
         return wanted
     scales = {*wanted.scales, *started_from.scales}
     own = scales - set(started_from.scales) | set(started_from.own_trunks)
-    return replace(wanted, scales=tuple(sorted(scales)), own_trunks=tuple(sorted(own)))
+    return replace(
+        wanted,
+        scales=tuple(sorted(scales)),
+        own_trunks=tuple(sorted(own)),
+        looks_again=started_from.looks_again,
+    )
+
+
+def with_second_look(config: Config, scales: tuple[int, ...]) -> Config:
+    """Add a second look at some scales to the default network."""
+    assert isinstance(config, TexsrConfig)
+    again = {*config.looks_again, *scales}
+    return replace(config, looks_again=tuple(sorted(again)))
 
 
 def _goes_on(started_from: Config, wanted: Config) -> bool:
@@ -186,7 +200,8 @@ def _goes_on(started_from: Config, wanted: Config) -> bool:
     asked = {name: getattr(started_from, name) for name in ASKED if hasattr(started_from, name)}
     same = replace(wanted, **asked)
     if isinstance(started_from, TexsrConfig) and isinstance(same, TexsrConfig):
-        same = replace(same, scales=started_from.scales, own_trunks=started_from.own_trunks)
+        theirs = {name: getattr(started_from, name) for name in BY_SCALE}
+        same = replace(same, **theirs)
         if not started_from.single_width:
             same = replace(same, **{name: getattr(started_from, name) for name in BRANCH})
     return same == started_from

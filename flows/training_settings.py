@@ -25,6 +25,8 @@ class Learns(Enum):
     """All but the single-image branch: what is made of photos, and of the atlas beside them."""
     BRANCH = "branch"
     """The single-image branch, which answers where no photo does."""
+    AGAIN = "again"
+    """The second look at coarse photos: on tiles whose photos are seen as it sees them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +174,26 @@ def check_material(material: Material, recipe: Recipe) -> None:
             expected="--from CHECKPOINT, trained for what is right, and --vgg FILE",
             remedy="train without --visual first, then fine-tune what came out",
         )
+    if recipe.learns is Learns.AGAIN:
+        _check_again(material, recipe)
+
+
+def _check_again(material: Material, recipe: Recipe) -> None:
+    """Refuse what a second look, which always has references, would not heed."""
+    unheeded = {
+        "--teacher": material.teacher is not None,
+        "--lessons": recipe.learning.lessons > 0,
+        "--reciprocal": recipe.learning.reciprocal_weight > 0,
+        "--visual": recipe.visual is not None,
+    }
+    for option, given in unheeded.items():
+        if given:
+            raise SettingsError(
+                option,
+                found="it given with --learn again",
+                expected="no such option: a second look learns from photos seen again alone",
+                remedy=f"leave {option} out",
+            )
 
 
 def _check_there(material: Material) -> None:

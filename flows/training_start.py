@@ -17,6 +17,7 @@ from texsr.flows.picture_examples import (
     scenes_of,
 )
 from texsr.flows.progress import Progress
+from texsr.flows.second_sight import check_sight, second_sight
 from texsr.flows.training_batches import PackedTiles
 from texsr.flows.training_data import read_pack
 from texsr.flows.training_faults import Faults
@@ -38,8 +39,9 @@ from texsr.flows.training_presets import (
     scales_of,
     scales_to_learn,
     settle_config,
+    with_second_look,
 )
-from texsr.flows.training_settings import Material, Recipe, TrainJob
+from texsr.flows.training_settings import Learns, Material, Recipe, TrainJob
 from texsr.flows.training_validation import ValidationSet, validation_sets
 from texsr.models.checkpoint import Checkpoint
 from texsr.models.implicit_head import HeadConfig
@@ -117,15 +119,18 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         config = settle_config(recipe.config, started_from)
     _check_kind(material, recipe, config)
     learnt, known = scales_to_learn(recipe.config, config, started_from), scales_of(config)
+    sight = second_sight(start) if recipe.learns is Learns.AGAIN else None
+    if sight is not None:
+        config = with_second_look(config, learnt)
     given = find_packs(material.packs, "--packs")
-    validation = validation_sets(
-        material.validation, place / "validation" / "packs", known, recipe.pack, progress
-    )
+    kept = place / "validation" / "packs"
+    validation = validation_sets(material.validation, kept, known, recipe.pack, progress, sight)
     validated = {one.name: one.layout for one in validation if one.layout is not None}
     for path in given:
         check_unseen(str(path), pack_note(path, "layout"), validated)
+        check_sight(path, sight)
     shelf = Shelf(folder=place / "packs", seed=recipe.seed, validated=validated)
-    made = make_packs(plan_packs(material, recipe, known, learnt), shelf, until, progress)
+    made = make_packs(plan_packs(material, recipe, known, learnt, sight), shelf, until, progress)
     packs = list(dict.fromkeys(path.resolve() for path in (*given, *made)))
     data = merged([*map(pack_origin, packs), *map(_set_origin, material.sets)])
     named = named_apart(packs, lambda path: path.name)

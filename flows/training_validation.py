@@ -19,6 +19,7 @@ from torch import Tensor
 
 from texsr.flows.dataset_places import with_truth
 from texsr.flows.progress import Progress
+from texsr.flows.second_sight import SecondSight
 from texsr.flows.training_batches import PackedTiles, stack
 from texsr.flows.training_data import Pack, PackSettings, capture_tiles
 from texsr.flows.training_finding import is_pack, known_scale
@@ -88,6 +89,7 @@ def validation_sets(
     known: tuple[int, ...],
     settings: PackSettings,
     progress: Progress,
+    sight: SecondSight | None = None,
 ) -> list[ValidationSet]:
     """Pack the tiles of captures with a known answer, unless they are packed already.
 
@@ -97,6 +99,7 @@ def validation_sets(
         known: the scales that can be validated.
         settings: size of the tiles.
         progress: told stage, done and total.
+        sight: whose second look photos are packed for; None: they are as photographed.
 
     Raises:
         CaptureError: a place is none such, or a capture has no tile that can be packed.
@@ -109,7 +112,7 @@ def validation_sets(
         scale = known_scale(root, known)
         wanted = replace(settings, tiles=NUM_TILES, scale=scale)
         label = Path(name).name if Path(name).name not in packs else f"{Path(name).name}-{index}"
-        packs[label] = _pack_capture(root, out / label, wanted)
+        packs[label] = _pack_capture(root, out / label, wanted, sight)
     if trials:
         progress("validation tiles", len(trials), len(trials))
     return [_as_set(name, path, known) for name, path in packs.items()]
@@ -130,12 +133,15 @@ def _as_set(name: str, path: Path, known: tuple[int, ...]) -> ValidationSet:
     return ValidationSet(name=name, tiles=tiles, scale=scale, layout=layout)
 
 
-def _pack_capture(root: Path, folder: Path, settings: PackSettings) -> Path:
+def _pack_capture(
+    root: Path, folder: Path, settings: PackSettings, sight: SecondSight | None
+) -> Path:
     made: Any = {"source": str(root.resolve()), "seed": SEED, **asdict(settings)}
+    made |= {} if sight is None else sight.note
     if not is_kept(folder, made):
         capture, truth = with_truth(root)
         rng = np.random.default_rng(SEED)
-        tiles = list(capture_tiles(capture, truth / "atlas.png", settings, rng))
+        tiles = list(capture_tiles(capture, truth / "atlas.png", settings, rng, sight))
         origin = origin_of(root, name=folder.name, use="validation")
         layout = uv_layout(load_capture(capture).surface)
         notes = {"made": made, "layout": layout, "validation_only": True}

@@ -22,7 +22,7 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 WHOLE_SHARE = 0.9  # of a low texel seen: practically all of it
 NUM_CUES = 9
 GAIN_HEEDED = 0.19  # of departures from 1: a photo much darker is not much worse
-COSINE_CUE, PX_CUE, GAIN_CUE = 3, 4, 5  # which are which
+SHARE_CUE, COSINE_CUE, PX_CUE, GAIN_CUE = 2, 3, 4, 5  # which are which
 CONCORD_CUE = 8  # `consensus` finds it out
 
 

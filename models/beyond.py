@@ -1,10 +1,12 @@
 """A scale beyond a network's own: asked at half of it, carried on with what photos hold there."""
 
+from jaxtyping import Float32
+from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import PX_CUE, Aligned, spread, without_references
 from texsr.models.resample import enlarge_faithfully, reduce
-from texsr.models.texsr import Outcome
+from texsr.models.texsr import Answered, Outcome, Texsr
 
 BEYOND = 2  # times the largest native scale: what photos hold there is mixed as the network decided
 
@@ -41,3 +43,15 @@ def finer(coarse: Outcome, aligned: Aligned, factor: int) -> Outcome:
         beyond = detail - enlarge_faithfully(reduce(detail, factor), factor)
         high = high + (attention[:, :, None] * beyond.unflatten(0, (b, k))).sum(1)
     return Outcome(high, alone, spread(coarse.error, factor), attention)
+
+
+def answered_beyond(
+    network: Texsr, low: Float32[Tensor, "b 3 h w"], aligned: Aligned, scale: int
+) -> Answered:
+    """Ask a network as a run does at the scale beyond its own: at half of it, then carried on."""
+    return carried(network.answered(low, coarser(aligned, BEYOND), scale // BEYOND), aligned)
+
+
+def carried(coarse: Answered, aligned: Aligned) -> Answered:
+    """Carry all that a network answered to the scale beyond its own."""
+    return coarse._replace(outcome=finer(coarse.outcome, aligned, BEYOND))

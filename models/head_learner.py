@@ -13,13 +13,13 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from texsr.models.batches import Batch
+from texsr.models.beyond import answered_beyond
 from texsr.models.grids import brought_to, points_on, whole_grid
 from texsr.models.implicit_head import ImplicitHead, chosen_points
 from texsr.models.learner import Learnt, TrainingSettings
 from texsr.models.losses import shared_l1
 from texsr.models.resample import make_consistent
 from texsr.models.texsr import Texsr
-from texsr.models.texsr_upscaler import answered_beyond
 from texsr.models.training import share_of_rate
 
 NUM_POINTS = 2304  # of each tile, as in CiaoSR's training

@@ -18,22 +18,35 @@ DOUBT_WIDTH = 32
 class Port(nn.Module):
     """Where one scale enters and leaves: high texels as channels of low texels, and back."""
 
-    def __init__(self, scale: int, *, width: int, reference_width: int) -> None:
+    def __init__(
+        self, scale: int, *, width: int, reference_width: int, proposes: bool = True
+    ) -> None:
+        """Take the scale, and channels.
+
+        Args:
+            scale: high texels per low texel.
+            width: of the trunks.
+            reference_width: kept of each reference.
+            proposes: an atlas enters, and detail by it alone leaves; otherwise what is made of
+                photos alone passes.
+        """
         super().__init__()
         self.scale = scale
         parts = scale * scale
-        self.entry = nn.Conv2d(3 + 3 * parts, width, 3, padding=1)
+        if proposes:
+            self.entry = nn.Conv2d(3 + 3 * parts, width, 3, padding=1)
         self.reference = nn.Conv2d(3 * parts, reference_width, 3, padding=1)
         self.logit = nn.Conv2d(reference_width, parts, 1)
         self.mixed = nn.Conv2d(3 * parts, width, 3, padding=1)
-        self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
+        if proposes:
+            self.proposal = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.correction = nn.Conv2d(width, 3 * parts, 3, padding=1)
         self.steady = nn.Conv2d(width, parts, 1)
         self.bands = nn.Conv2d(width, NUM_BANDS * parts, 1)
         self.heed = nn.Conv2d(width + parts, DOUBT_WIDTH, 1)
         self.error = nn.Conv2d(DOUBT_WIDTH, parts, 1)
-        silent = (self.logit, self.proposal, self.correction, self.steady, self.bands, self.error)
-        for head in silent:
+        silent = [self.logit, self.correction, self.steady, self.bands, self.error]
+        for head in (*silent, self.proposal) if proposes else silent:
             silence(head.weight, head.bias)
 
     def enter(self, low: Tensor, base: Tensor) -> Float[Tensor, "b c h w"]:

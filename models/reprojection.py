@@ -24,12 +24,11 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from texsr.models.alignment import Aligned, luma_of
+from texsr.models.alignment import luma_of
 from texsr.models.contours import Contours, ContourSettings
-from texsr.models.protocol import PhotoPart
 from texsr.models.resample import enlarge_faithfully, reduce
 from texsr.models.smoothing import blur_of_noise
-from texsr.models.testimony import HearingSettings, Testimony, hear
+from texsr.models.testimony import HearingSettings, Testimony, Witness, hear
 
 STANDARD = 1.25  # standard deviation by mean absolute error, of a normal distribution
 LEAST_EIGENVALUE = 0.1  # that the solver is made for: what lies below it is left to the prior
@@ -56,8 +55,7 @@ class ReprojectionSettings:
 def reprojected(
     high: Float32[Tensor, "1 3 H W"],
     error: Float32[Tensor, "1 1 H W"],
-    aligned: Aligned,
-    parts: Sequence[PhotoPart],
+    present: Sequence[Witness],
     scale: int,
     settings: ReprojectionSettings | None = None,
 ) -> Float32[Tensor, "1 3 H W"]:
@@ -66,15 +64,14 @@ def reprojected(
     Args:
         high: true to the low atlas, and so is what is given back.
         error: expected absolute error of `high`.
-        aligned: the tile with its references, registered.
-        parts: where each of the references comes from, in the same order.
+        present: its photos.
         scale: high texels per low texel.
         settings: how.
     """
     chosen = settings or ReprojectionSettings()
-    heard = hear(high, aligned, parts, scale, chosen.hearing)
-    if not heard:
+    if not present:
         return high
+    heard = hear(high, present, chosen.hearing)
     prior = Prior(luma_of(high)[0, 0], STANDARD * error[0, 0], chosen)
     found = likeliest(heard, prior, chosen.rounds)[None, None]
     return high + (found - enlarge_faithfully(reduce(found, scale), scale))

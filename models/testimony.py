@@ -9,7 +9,7 @@ densely has to agree well, since the network had all of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from jaxtyping import Float32
@@ -63,38 +63,79 @@ class Testimony(NamedTuple):
     noise: Float32[Tensor, " m"]  # variance to expect of that
 
 
-def hear(
-    high: Float32[Tensor, "1 3 H W"],
+class Told(NamedTuple):
+    """The same for each texel."""
+
+    off: Float32[Tensor, "H W"]  # mean of the pixels that it lies on
+    heard: Float32[Tensor, "H W"]  # [0, 1], how far those count
+
+
+class Witness(NamedTuple):
+    """A photo and what it saw of a tile, whatever the answer is."""
+
+    which: int  # of the references
+    footprints: Footprints
+    window: "Window"
+    gain: Float32[Tensor, " m"]
+    snr: Float32[Tensor, " m"]
+    counted: Float32[Tensor, " m"]  # weight of what pixels see
+
+
+def witnesses(
     aligned: Aligned,
     parts: Sequence[PhotoPart],
     scale: int,
-    settings: HearingSettings,
-) -> list[Testimony]:
-    """Hold an answer against the pixels of its photos; those that say nothing are left out.
+    settings: HearingSettings | None = None,
+) -> list[Witness]:
+    """Find which pixels of its photos saw a tile; photos that say nothing are left out.
 
     Args:
-        high: the answer.
         aligned: the tile with its references, registered.
         parts: where each of the references comes from, in the same order.
         scale: high texels per low texel.
+        settings: which pixels count.
+    """
+    chosen = settings or HearingSettings()
+    found = (_witness(aligned, index, part, scale, chosen) for index, part in enumerate(parts))
+    return [one for one in found if one is not None]
+
+
+def hear(
+    high: Float32[Tensor, "1 3 H W"],
+    present: Sequence[Witness],
+    settings: HearingSettings | None = None,
+) -> list[Testimony]:
+    """Hold an answer against the pixels of its photos.
+
+    Args:
+        high: the answer.
+        present: its photos.
         settings: how pixels are weighed.
     """
-    luma = luma_of(high)[0, 0]
-    heard = (
-        _heard(luma, aligned, index, part, scale, settings) for index, part in enumerate(parts)
-    )
-    return [one for one in heard if one is not None]
+    luma, chosen = luma_of(high)[0, 0], settings or HearingSettings()
+    return [_heard(luma, witness, chosen) for witness in present]
 
 
-def _heard(
-    luma: Float32[Tensor, "H W"],
-    aligned: Aligned,
-    index: int,
-    part: PhotoPart,
-    scale: int,
-    settings: HearingSettings,
-) -> Testimony | None:
-    """Hold the answer against one photo."""
+def told(
+    luma: Float32[Tensor, "H W"], witness: Witness, settings: HearingSettings | None = None
+) -> Told:
+    """Tell what one photo says against an answer, texel by texel.
+
+    Args:
+        luma: of the answer.
+        witness: the photo.
+        settings: how light and displacement are told from detail.
+    """
+    found, planes = witness.footprints, torch.zeros(2, *luma.shape, device=luma.device)
+    off = _off(luma, witness, settings or HearingSettings())
+    values = torch.stack([found.shown(off), found.counted().clamp(0.0, 1.0)])
+    planes[:, *found.box] = found.placed(values)
+    return Told(*planes)
+
+
+def _witness(
+    aligned: Aligned, index: int, part: PhotoPart, scale: int, settings: HearingSettings
+) -> Witness | None:
     box = _box_of(aligned.weight[0, index], scale)
     if box is None:
         return None
@@ -104,12 +145,16 @@ def _heard(
     if found is None:
         return None
     gain, snr, counted = (found.within(plane) for plane in (maps[0], maps[1], weight))
-    window = _Window(found, scale)
-    off = _off(luma, gain, window, settings)
-    around = window.mean(found.shown(off * off)[None], settings.noise_sigma_tx)[0]
+    return Witness(index, found, Window(found, scale), gain, snr, counted)
+
+
+def _heard(luma: Float32[Tensor, "H W"], witness: Witness, settings: HearingSettings) -> Testimony:
+    """Hold the answer against one photo."""
+    found, off = witness.footprints, _off(luma, witness, settings)
+    around = witness.window.mean(found.shown(off * off)[None], settings.noise_sigma_tx)[0]
     noise = found.averaged(around).clamp_min(settings.least_noise**2)
     wanted = settings.wanted_snr * (2.0 * found.averaged(found.px)) ** 4
-    standing = counted * snr / (snr + wanted + 1e-3) * found.counts
+    standing = witness.counted * witness.snr / (witness.snr + wanted + 1e-3) * found.counts
     return Testimony(found, off, noise / standing.clamp_min(noise / NEVER))
 
 
@@ -134,14 +179,11 @@ def _maps(aligned: Aligned, index: int, box: Box, scale: int) -> Float32[Tensor,
 
 
 def _off(
-    luma: Float32[Tensor, "H W"],
-    gain: Float32[Tensor, " m"],
-    window: "_Window",
-    settings: HearingSettings,
+    luma: Float32[Tensor, "H W"], witness: Witness, settings: HearingSettings
 ) -> Float32[Tensor, " m"]:
     """Tell what pixels are off, in the light of the answer and moved to where it shows the same."""
-    found = window.found
-    off = gain * found.value - found.over(luma)
+    found, window = witness.footprints, witness.window
+    off = witness.gain * found.value - found.over(luma)
     here = found.shown(off)
     light = window.mean(here[None], settings.light_sigma_tx)[0]
     x, y = (found.of(slope) for slope in _slopes(luma))
@@ -149,10 +191,12 @@ def _off(
     return off - found.averaged(light + x * shift[0] + y * shift[1])
 
 
-class _Window:
+@final
+class Window:
     """Windows around the texels that a photo sees, on low texels."""
 
     def __init__(self, found: Footprints, scale: int) -> None:
+        """Take the texels, and high texels per low texel."""
         self.found, self.scale = found, scale
         self._seen = found.counted()
         self._share = self._low(self._seen[None])
@@ -168,7 +212,7 @@ class _Window:
 
 
 def _displacement(
-    window: _Window,
+    window: Window,
     slope_x: Float32[Tensor, " n"],
     slope_y: Float32[Tensor, " n"],
     off: Float32[Tensor, " n"],

@@ -28,13 +28,13 @@ from torch import Tensor, nn
 from texsr.models.ahead import Ahead
 from texsr.models.alignment import Aligned
 from texsr.models.bands import balanced
-from texsr.models.blocks import ResidualBlock, residual_blocks
 from texsr.models.configuration import ADDED_LATER
 from texsr.models.doubt import anticipated_error
 from texsr.models.ensemble import Turns
-from texsr.models.port import Port, silence
-from texsr.models.reference_attention import Attention, Look
+from texsr.models.port import Port
+from texsr.models.reference_attention import Attention
 from texsr.models.single import SingleBranch, share_of_branch
+from texsr.models.trunks import Again, Mixing, Trunks
 
 LEAST_SHARE = 1e-3  # of the branch in an answer: for less it is not asked
 
@@ -67,10 +67,13 @@ class TexsrConfig:
     """The same as `turns`, of the branch."""
     own_trunks: tuple[int, ...] = field(default=(), metadata=ADDED_LATER)
     """Scales, of these, with trunks of their own; all others share theirs."""
+    looks_again: tuple[int, ...] = field(default=(), metadata=ADDED_LATER)
+    """Scales, of these, at which coarse photos are looked at a second time."""
 
     def __post_init__(self) -> None:
-        if not set(self.own_trunks) <= set(self.scales):
-            raise ValueError(f"trunks for {self.own_trunks}, scales {self.scales}")
+        for what, asked in (("trunks", self.own_trunks), ("second looks", self.looks_again)):
+            if not set(asked) <= set(self.scales):
+                raise ValueError(f"{what} for {asked}, scales {self.scales}")
 
 
 class Outcome(NamedTuple):
@@ -95,19 +98,6 @@ class Answered(NamedTuple):
 
 
 @final
-class Trunks(nn.Module):
-    """What works on features of low texels, whatever the scale they came in by."""
-
-    def __init__(self, config: TexsrConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.prior = _blocks(width, config.prior_blocks)
-        self.context = nn.Conv2d(width, width, 3, padding=1)  # of the prior, as fusion wants it
-        self.look = Look(width, config.reference_width)
-        self.fusion = _blocks(width, config.fusion_blocks)
-
-
-@final
 class Texsr(nn.Module):
     """The network; one instance serves every scale it has ports for."""
 
@@ -121,10 +111,17 @@ class Texsr(nn.Module):
                 for scale in config.scales
             }
         )
-        shared = Trunks(config)
+        fusing = {
+            "width": width,
+            "reference_width": config.reference_width,
+            "blocks": config.fusion_blocks,
+        }
+        trunks = {"prior_blocks": config.prior_blocks, **fusing}
+        shared = Trunks(**trunks)
         self.prior, self.context = shared.prior, shared.context
         self.look, self.fusion = shared.look, shared.fusion
-        self.own = nn.ModuleDict({str(scale): Trunks(config) for scale in config.own_trunks})
+        self.own = nn.ModuleDict({str(scale): Trunks(**trunks) for scale in config.own_trunks})
+        self.again = nn.ModuleDict({str(one): Again(one, **fusing) for one in config.looks_again})
         size = {"width": config.single_width, "blocks": config.single_blocks}
         branched = config.scales if config.single_width else ()
         self.single = nn.ModuleDict({str(one): SingleBranch(one, **size) for one in branched})
@@ -154,6 +151,7 @@ class Texsr(nn.Module):
         attention: Attention = Attention.LEARNED,
         *,
         ahead: Ahead | None = None,
+        again: bool = False,
     ) -> Answered:
         """Super-resolve tiles, and give the features behind the answer.
 
@@ -163,31 +161,33 @@ class Texsr(nn.Module):
             scale: see there.
             attention: see there.
             ahead: what is known of the tiles already; None: nothing.
+            again: this is the second look, at references that are `unaliased`.
+
+        Raises:
+            KeyError: there is no such scale, or no second look at it.
         """
-        port = self.ports[str(scale)]
-        assert isinstance(port, Port)
+        port, by = self._port(scale), self.mixing(scale, again=again)
         turns = Turns(1 if self.training else self.config.turns)
         if ahead is None or ahead.features is None:
             features = self._first(low, aligned.base, port, turns)
         else:
             features = list(ahead.features)
-        trunks = self.trunks_of(scale)
         alone = turns.mean([port.propose(one) for one in features])
-        features = [trunks.context(one) for one in features]
-        looked = (features, alone, aligned, port, attention, turns)
-        seen = trunks.look(*looked) if aligned.detail.shape[1] else None
+        features = [by.context(one) for one in features]
+        looked = (features, alone, aligned, by.port, attention, turns)
+        seen = by.look(*looked) if aligned.detail.shape[1] else None
         mixture = alone if seen is None else seen.mixture
         fused = features
         if seen is not None:
             fused = [one + told for one, told in zip(fused, seen.features, strict=True)]
         departures = turns.each(mixture - alone)
-        fused = [one + port.weigh(added) for one, added in zip(fused, departures, strict=True)]
-        fused = [trunks.fusion(one) + one for one in fused]
-        detail = mixture + turns.mean([port.correct(one) for one in fused])
+        fused = [one + by.port.weigh(added) for one, added in zip(fused, departures, strict=True)]
+        fused = [by.fusion(one) + one for one in fused]
+        detail = mixture + turns.mean([by.port.correct(one) for one in fused])
         if seen is not None:
-            caution = turns.mean([port.caution(one) for one in fused])
+            caution = turns.mean([by.port.caution(one) for one in fused])
             detail = torch.lerp(detail, seen.steady, caution * seen.leaning)
-            gains = turns.mean([port.gains(one) for one in fused])
+            gains = turns.mean([by.port.gains(one) for one in fused])
             backed = seen.attention.sum(1, keepdim=True)
             detail = torch.addcmul(detail, balanced(detail - alone, gains), backed)
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
@@ -199,7 +199,7 @@ class Texsr(nn.Module):
         high = aligned.base + detail
         anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
         told = zip(fused, anticipated, strict=True)
-        error = turns.mean([port.doubt(one.detach(), expected) for one, expected in told])
+        error = turns.mean([by.port.doubt(one.detach(), expected) for one, expected in told])
         return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
 
     def ahead(
@@ -215,9 +215,8 @@ class Texsr(nn.Module):
         Raises:
             KeyError: there is no single-image branch.
         """
-        port, turns = self.ports[str(scale)], Turns(self.config.turns)
-        assert isinstance(port, Port)
-        return Ahead(self.single_answer(low, scale), self._first(low, base, port, turns))
+        first = self._first(low, base, self._port(scale), Turns(self.config.turns))
+        return Ahead(self.single_answer(low, scale), first)
 
     def _first(
         self, low: Tensor, base: Tensor, port: Port, turns: Turns
@@ -256,12 +255,25 @@ class Texsr(nn.Module):
             low: sRGB-encoded, [0, 1].
             base: its faithful enlargement, by one of the config's scales.
         """
-        port = self.ports[str(base.shape[2] // low.shape[2])]
-        assert isinstance(port, Port)
+        port = self._port(base.shape[2] // low.shape[2])
         features, prior = port.enter(low, base), self.trunks_of(port.scale).prior
         for index in range(self.config.prior_blocks // 2):
             features = prior[index](features)
         return features
+
+    def _port(self, scale: int) -> Port:
+        port = self.ports[str(scale)]
+        assert isinstance(port, Port)
+        return port
+
+    def mixing(self, scale: int, *, again: bool) -> Mixing:
+        """Give what mixes photos at a scale, at the first look or the second."""
+        if not again:
+            trunks = self.trunks_of(scale)
+            return Mixing(trunks.context, trunks.look, trunks.fusion, self._port(scale))
+        second = self.again[str(scale)]
+        assert isinstance(second, Again)
+        return Mixing(second.context, second.look, second.fusion, second.port)
 
     def trunks_of(self, scale: int) -> "Trunks | Texsr":
         """Give what holds the trunks of a scale: the network itself, where they are shared."""
@@ -270,12 +282,3 @@ class Texsr(nn.Module):
         trunks = self.own[str(scale)]
         assert isinstance(trunks, Trunks)
         return trunks
-
-
-def _blocks(width: int, count: int) -> nn.Sequential:
-    """Residual blocks that start as the identity, nearly."""
-    blocks = residual_blocks(width, count, starts=(1.0, 0.1))
-    for block in blocks:
-        assert isinstance(block, ResidualBlock)
-        silence(block.second.bias)
-    return blocks

@@ -25,12 +25,13 @@ from texsr.models.lessons import ask, pupils, settle_ends, unlearnt
 from texsr.models.losses import Yardstick, doubt_loss, relative_error, yardstick_of
 from texsr.models.smfanet import Smfanet
 from texsr.models.smoothing import blur
-from texsr.models.texsr import Texsr
+from texsr.models.texsr import Outcome, Texsr
 from texsr.models.training import share_of_rate
 
 TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them
 LESSON = "lesson"  # the loss of one
 BRANCH = "single"  # the child that is the single-image branch
+AGAIN = "again"  # the child that is the second look
 TRUNKS = ("prior", "look", "fusion")
 
 
@@ -39,16 +40,31 @@ class TexsrLearner:
     """The default network, and its teacher if there is one."""
 
     def __init__(
-        self, network: Texsr, settings: TrainingSettings, teacher: Smfanet | None = None
+        self,
+        network: Texsr,
+        settings: TrainingSettings,
+        teacher: Smfanet | None = None,
+        *,
+        again: bool = False,
     ) -> None:
-        """Take what learns, and who gives lessons, if there are to be any, and answers."""
+        """Take what learns, and how.
+
+        Args:
+            network: its weights; those that need no gradient stay.
+            settings: weights of losses, and such.
+            teacher: who gives lessons, if there are to be any, and answers.
+            again: batches hold what a second look sees, and that is what learns.
+        """
         self.network, self.settings, self.teacher = network, settings, teacher
+        self.again = again
 
     @property
     def trunks(self) -> tuple[str, ...]:
         """Of the network: those that are shared, those of single scales, and the branch."""
-        own = (f"own.{scale}.{name}" for scale in self.network.config.own_trunks for name in TRUNKS)
-        return (*TRUNKS, *own, BRANCH)
+        config = self.network.config
+        own = (f"own.{scale}.{name}" for scale in config.own_trunks for name in TRUNKS)
+        again = (f"{AGAIN}.{one}.{name}" for one in config.looks_again for name in TRUNKS[1:])
+        return (*TRUNKS, *own, *again, BRANCH)
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -92,7 +108,7 @@ class TexsrLearner:
         if branch and self._branch_alone():
             return Learnt(branch, None)
         with self._mixed(batch.low):
-            out = self.network(batch.low, batch.aligned, scale)
+            out = self._outcome(self.network, batch, scale)
         high, alone = out.high.float(), out.alone.float()
         answer = batch.truth, batch.covered
         fused = yardstick_of(fuse(batch.aligned, scale), *answer)
@@ -113,7 +129,11 @@ class TexsrLearner:
 
     def answer(self, network: nn.Module, batch: Batch, scale: int) -> Float32[Tensor, "b 3 H W"]:
         """Give the results of a default network."""
-        return network(batch.low, batch.aligned, scale).high
+        assert isinstance(network, Texsr)
+        return self._outcome(network, batch, scale).high
+
+    def _outcome(self, network: Texsr, batch: Batch, scale: int) -> Outcome:
+        return network.answered(batch.low, batch.aligned, scale, again=self.again).outcome
 
     def _branch_alone(self) -> bool:
         """Tell whether everything but the single-image branch is held."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple, final
 
 import torch
@@ -10,10 +11,10 @@ from torch import Tensor
 
 from texsr.models.ahead import folded, num_planes, unfolded
 from texsr.models.alignment import Aligned, align
-from texsr.models.beyond import BEYOND, coarser, finer
+from texsr.models.beyond import BEYOND, carried, coarser
 from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
-from texsr.models.doubt import confidence_of, evened_out
+from texsr.models.doubt import confidence_of
 from texsr.models.matched import Features, PhotoMatcher, Sight
 from texsr.models.precision import has_units_for_bf16
 from texsr.models.projection import Projection
@@ -25,8 +26,9 @@ from texsr.models.protocol import (
     WarpedReferences,
 )
 from texsr.models.reference_attention import Attention
-from texsr.models.reprojection import reprojected
-from texsr.models.resample import enlarge_faithfully, make_consistent
+from texsr.models.resample import enlarge_faithfully
+from texsr.models.second_look import Shown, held_to_pixels, looked_again, references_again
+from texsr.models.testimony import witnesses
 from texsr.models.texsr import Answered, Outcome, Texsr
 
 ABLATIONS = {"attention": Attention.STARTING, "parts": Attention.WHOLE_PARTS}
@@ -176,17 +178,31 @@ class TexsrUpscaler:
         if isinstance(references, CroppedReferences):
             references = self._matcher.matched(low, references, self._features(scale), scale)
         kept = None if references is None else self._kept(references)
-        aligned = align(low, kept, scale, crispness=self.options.crispness)
-        aligned = with_concord(register(aligned, scale), scale)
+        aligned = self._aligned(low, kept, scale)
         found = self._outcome(low, aligned, scale, single)
         if found is None:
             return Projection()(low, references, scale), None
-        outcome = found.outcome
-        high = make_consistent(outcome.high, low, scale)
-        error = evened_out(outcome.error, scale)
-        if kept is not None and kept.parts:
-            high = reprojected(high, error, aligned, kept.parts, scale)
-        return Upscaled(high, confidence_of(error), outcome.backed.clamp(0.0, 1.0)), found.features
+        parts = () if kept is None else kept.parts
+        shown = Shown(low, aligned, witnesses(aligned, parts, scale), scale)
+        answer = held_to_pixels(found, shown)
+        if scale in self.network.config.looks_again and shown.present:
+            ask = partial(self._native, low=low, scale=scale, single=single, again=True)
+            answer = looked_again(answer, shown, ask)
+        backed = found.outcome.backed.clamp(0.0, 1.0)
+        return Upscaled(answer.high, confidence_of(answer.error), backed), found.features
+
+    @torch.inference_mode()
+    def seen_again(
+        self, low: Float32[Tensor, "1 3 h w"], references: WarpedReferences, scale: int
+    ) -> Aligned:
+        """Give the references of a tile as a second look at a native scale sees them."""
+        kept = self._kept(references)
+        aligned = self._aligned(low, kept, scale)
+        shown = Shown(low, aligned, witnesses(aligned, kept.parts, scale), scale)
+        found = self._native(shown.aligned, low, scale, None)
+        if found is None:
+            return shown.aligned
+        return references_again(held_to_pixels(found, shown), shown)
 
     @torch.inference_mode()
     def sights(
@@ -200,6 +216,10 @@ class TexsrUpscaler:
             scale: at which tiles will be asked for.
         """
         return self._matcher.sights(low, references.photos, self._features(scale), scale)
+
+    def _aligned(self, low: Tensor, kept: _Plain | None, scale: int) -> Aligned:
+        aligned = align(low, kept, scale, crispness=self.options.crispness)
+        return with_concord(register(aligned, scale), scale)
 
     def _features(self, scale: int) -> Features:
         native = self._native_of(scale)
@@ -229,35 +249,30 @@ class TexsrUpscaler:
     ) -> Answered | None:
         """Ask the network; None where its answer is not finite."""
         if scale in self.network.config.scales:
-            return self._native(low, aligned, scale, single)
-        coarse = self._native(low, coarser(aligned, BEYOND), scale // BEYOND, single)
-        return None if coarse is None else _carried(coarse, aligned)
+            return self._native(aligned, low, scale, single)
+        coarse = self._native(coarser(aligned, BEYOND), low, scale // BEYOND, single)
+        return None if coarse is None else carried(coarse, aligned)
 
     def _native(
-        self, low: Tensor, aligned: Aligned, scale: int, single: Tensor | None
+        self,
+        aligned: Aligned,
+        low: Tensor,
+        scale: int,
+        single: Tensor | None,
+        *,
+        again: bool = False,
     ) -> Answered | None:
         """Ask at a native scale; on a GPU first in half precision."""
         asked = low, aligned, scale, self.options.attention
         ahead = None if single is None else unfolded(single, scale, **self._folding)
         if low.is_cuda:
             with torch.autocast("cuda", torch.bfloat16):
-                found = self.network.answered(*asked, ahead=ahead)
+                found = self.network.answered(*asked, ahead=ahead, again=again)
             outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
                 return Answered(outcome, found.features.float())
-        found = self.network.answered(*asked, ahead=ahead)
+        found = self.network.answered(*asked, ahead=ahead, again=again)
         return found if _finite(found.outcome) else None
-
-
-def answered_beyond(
-    network: Texsr, low: Float32[Tensor, "b 3 h w"], aligned: Aligned, scale: int
-) -> Answered:
-    """Ask a network as a run does at the scale beyond its own: at half of it, then carried on."""
-    return _carried(network.answered(low, coarser(aligned, BEYOND), scale // BEYOND), aligned)
-
-
-def _carried(coarse: Answered, aligned: Aligned) -> Answered:
-    return coarse._replace(outcome=finer(coarse.outcome, aligned, BEYOND))
 
 
 def distinct(references: WarpedReferences) -> list[int]:

@@ -19,6 +19,7 @@ from tests.training_jobs import (
     tiles,
 )
 from texsr.flows import training_packs
+from texsr.flows.second_sight import SecondSight
 from texsr.flows.training_data import Pack, PackSettings, read_pack
 from texsr.flows.training_leaks import same_layout, uv_layout
 from texsr.flows.training_origins import (
@@ -46,6 +47,7 @@ class Photographer:
         self.calls: list[Path] = []
         self.seeds: list[int] = []
         self.paints: list[Sequence[Path] | None] = []
+        self.sights: list[SecondSight | None] = []
         self.fails: set[str] = set()
 
     def __call__(
@@ -54,9 +56,11 @@ class Photographer:
         settings: PackSettings,
         rng: np.random.Generator,
         paint: Sequence[Path] | None,
+        sight: SecondSight | None,
     ) -> Sequence[Pack]:
         self.calls.append(mesh)
         self.paints.append(paint)
+        self.sights.append(sight)
         if mesh.parent.name in self.fails:
             raise CaptureError(mesh, found="no UVs", expected="UVs", remedy="unwrap it")
         self.seeds.append(int(rng.integers(1 << 30)))

@@ -12,7 +12,7 @@ from texsr.models.alignment import Aligned, luma_of, without_references
 from texsr.models.contours import ContourSettings
 from texsr.models.reprojection import ReprojectionSettings, chebyshev, reprojected
 from texsr.models.resample import enlarge_faithfully, reduce
-from texsr.models.testimony import HearingSettings
+from texsr.models.testimony import HearingSettings, witnesses
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_upscaler import TexsrUpscaler
 from texsr.pipeline.references import PhotoPart, Warped
@@ -29,7 +29,8 @@ class Scene:
     parts: list[PhotoPart]
 
     def corrected(self, settings: ReprojectionSettings | None = None) -> Tensor:
-        return reprojected(self.high, self.error, self.aligned, self.parts, SCALE, settings)
+        present = witnesses(self.aligned, self.parts, SCALE)
+        return reprojected(self.high, self.error, present, SCALE, settings)
 
     def off(self, high: Tensor) -> float:
         inner = slice(16, -16)
