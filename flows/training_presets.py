@@ -188,8 +188,18 @@ def _with_scales_of(started_from: Config, wanted: Config) -> Config:
 
 
 def with_second_look(config: Config, scales: tuple[int, ...]) -> Config:
-    """Add a second look at some scales to the default network."""
-    assert isinstance(config, TexsrConfig)
+    """Add a second look at some scales to the default network.
+
+    Raises:
+        SettingsError: it is another network.
+    """
+    if not isinstance(config, TexsrConfig):
+        raise SettingsError(
+            "--learn again",
+            found=f"a network of {type(config).__name__.removesuffix('Config')}",
+            expected="the default network, which looks at coarse photos twice",
+            remedy="leave --preset out, or --learn",
+        )
     again = {*config.looks_again, *scales}
     return replace(config, looks_again=tuple(sorted(again)))
 

@@ -119,9 +119,9 @@ def gather(job: TrainJob, place: Path, until: float | None, progress: Progress) 
         config = settle_config(recipe.config, started_from)
     _check_kind(material, recipe, config)
     learnt, known = scales_to_learn(recipe.config, config, started_from), scales_of(config)
-    sight = second_sight(start) if recipe.learns is Learns.AGAIN else None
-    if sight is not None:
-        config = with_second_look(config, learnt)
+    sight = None
+    if recipe.learns is Learns.AGAIN:
+        config, sight = with_second_look(config, learnt), second_sight(start)
     given = find_packs(material.packs, "--packs")
     kept = place / "validation" / "packs"
     validation = validation_sets(material.validation, kept, known, recipe.pack, progress, sight)

@@ -64,13 +64,11 @@ def reprojected(
     Args:
         high: true to the low atlas, and so is what is given back.
         error: expected absolute error of `high`.
-        present: its photos.
+        present: its photos, at least one.
         scale: high texels per low texel.
         settings: how.
     """
     chosen = settings or ReprojectionSettings()
-    if not present:
-        return high
     heard = hear(high, present, chosen.hearing)
     prior = Prior(luma_of(high)[0, 0], STANDARD * error[0, 0], chosen)
     found = likeliest(heard, prior, chosen.rounds)[None, None]

@@ -23,16 +23,16 @@ COARSE_PX = 0.5, 0.7  # photo px per texel from which a second look begins to fa
 
 
 class Answer(NamedTuple):
-    """What network and pixels came to."""
+    """What network and pixels came to, of one tile wherever its photos are known."""
 
-    high: Float32[Tensor, "1 3 H W"]  # true to the low texels
-    error: Float32[Tensor, "1 1 H W"]  # expected
+    high: Float32[Tensor, "b 3 H W"]  # true to the low texels
+    error: Float32[Tensor, "b 1 H W"]  # expected
 
 
 class Shown(NamedTuple):
     """A tile, and the photos that show it; none where it is not known whence they look."""
 
-    low: Float32[Tensor, "1 3 h w"]
+    low: Float32[Tensor, "b 3 h w"]
     aligned: Aligned
     present: Sequence[Witness]
     scale: int
@@ -42,7 +42,9 @@ def held_to_pixels(answered: Answered, shown: Shown) -> Answer:
     """Make an answer true to its low texels and hold it against the pixels of its photos."""
     high = make_consistent(answered.outcome.high, shown.low, shown.scale)
     error = evened_out(answered.outcome.error, shown.scale)
-    return Answer(reprojected(high, error, shown.present, shown.scale), error)
+    if shown.present:
+        high = reprojected(high, error, shown.present, shown.scale)
+    return Answer(high, error)
 
 
 def looked_again(first: Answer, shown: Shown, ask: Callable[[Aligned], Answered | None]) -> Answer:

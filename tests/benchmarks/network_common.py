@@ -157,7 +157,8 @@ def parts_of(network: Texsr) -> tuple[nn.ModuleList, nn.ModuleList]:
     branch = [network.single[scale]] if network.single else []
     alone = [trunks.prior, *branch]
     shared = [network.ports[scale], trunks.context, trunks.look, trunks.fusion]
-    return nn.ModuleList([*shared, *alone]), nn.ModuleList(alone)
+    again = [network.again[scale]] if SCALE in network.config.looks_again else []
+    return nn.ModuleList([*shared, *again, *alone]), nn.ModuleList(alone)
 
 
 def random_file(where: Path) -> Path:

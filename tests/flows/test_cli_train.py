@@ -57,7 +57,7 @@ def test_the_command_trains_and_answers(job, packs, tmp_path):
 
 def test_help_has_examples_and_bad_words_exit_2(tmp_path):
     said = command("--help").stdout
-    assert said.count("texsr train --out") == 9
+    assert said.count("texsr train --out") == 10
     facts = command("--out", tmp_path / "r", "--preset", "huge", "--json", code=2).stdout
     assert json.loads(facts)["where"] == "--preset"
 

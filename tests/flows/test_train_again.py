@@ -9,13 +9,14 @@ import torch
 
 from tests.scene_files import write_scene, write_truth
 from tests.scenes import make_scene
-from tests.training_jobs import PACK, RECIPE, SCALE, SIDE, TINY, learning, tiles
+from tests.training_jobs import PACK, RECIPE, SCALE, SIDE, TINY, changed, learning, tiles
 from texsr.flows.second_sight import NOTE, second_sight
 from texsr.flows.training_data import capture_tiles, write_pack
 from texsr.flows.training_origins import Origin, write_origin
 from texsr.flows.training_run import train
 from texsr.flows.training_settings import Learns, Material
 from texsr.models.checkpoint import digest_of, read_checkpoint
+from texsr.models.implicit_head import HeadConfig
 from texsr.models.learner import TrainingSettings
 from texsr.pipeline.errors import SettingsError
 
@@ -93,6 +94,11 @@ def test_what_it_would_not_heed_is_refused(again, option):
     }
     with pytest.raises(SettingsError, match=f"--{option}"):
         train(heeded[option])
+
+
+def test_other_networks_have_none(again):
+    with pytest.raises(SettingsError, match="Head"):
+        train(changed(again, config=HeadConfig()))
 
 
 def test_it_needs_a_network_that_answers_first(again):
