@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from texsr.pipeline import viewpoints
 from texsr.pipeline.camera import Camera
 
 
@@ -16,17 +17,10 @@ def look_at(
     focal: float,
 ) -> Camera:
     """Place a square-pixel camera; `focal` is in photo widths. World z is up where it can be."""
-    eye, aim = np.asarray(position, np.float64), np.asarray(target, np.float64)
-    forward = (aim - eye) / np.linalg.norm(aim - eye)
-    up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.99 else np.array([0.0, 1.0, 0.0])
-    right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
-    cam_from_world = np.eye(4)
-    cam_from_world[:3, :3] = np.stack([right, np.cross(forward, right), forward])
-    cam_from_world[:3, 3] = -cam_from_world[:3, :3] @ eye
     middle = size_px / 2
     K = np.array([[focal * size_px, 0, middle], [0, focal * size_px, middle], [0, 0, 1.0]])
-    return Camera(K=K, cam_from_world=cam_from_world, width_px=size_px, height_px=size_px)
+    eye, aim = np.asarray(position, np.float64), np.asarray(target, np.float64)
+    return viewpoints.look_at(eye, aim, K, size_px)
 
 
 def rolled(camera: Camera, angle_rad: float) -> Camera:

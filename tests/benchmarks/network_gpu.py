@@ -12,9 +12,10 @@ from statistics import median
 
 import torch
 from common import Answer, Claim, tell_all
+from network_calls import NUM_REFERENCES, tile_input
 from network_common import SCALE, network_of, network_parser
-from network_speed import NUM_REFERENCES, num_parameters, tile_input
 from network_timing import Timing
+from rivals import num_parameters
 
 from texsr.models.alignment import align
 from texsr.models.consensus import register

@@ -9,21 +9,19 @@ Three questions, on a capture made for them (512² to 2048²); quote the answers
 - `texsr run` as a whole process.
 """
 
-import copy
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from common import Answer, Claim, tell_all
+from network_calls import NUM_REFERENCES, network_call, single_call, whole_call
 from network_common import RANDOM, SCALE, network_of, network_parser, parts_of, random_file
+from network_formats import formats
 from network_process import make_apart, whole_process
-from network_timing import Timing, over_parts, square_parts, timed
+from network_timing import Timing, over_parts, square_parts
 from rivals import num_parameters, plain, rrdb
-from torch import Tensor
 
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate
@@ -32,15 +30,10 @@ from texsr.flows.progress import silent
 from texsr.flows.scene import Scene
 from texsr.flows.settings import RunSettings
 from texsr.flows.single_plane import pieces_of
-from texsr.models.ahead import unfolded
-from texsr.models.alignment import Aligned, align
 from texsr.models.smfanet import Smfanet
-from texsr.models.texsr import Outcome, Texsr
 from texsr.models.texsr_upscaler import TexsrUpscaler
-from texsr.pipeline.references import Warped
 from texsr.pipeline.stages.load import load_capture
 
-NUM_REFERENCES = 4
 NUM_THREADS = 2
 NUM_PHOTOS = 12
 PHOTO_PER_TX = 1200 / 512  # side of a photo, px, to that of the low atlas
@@ -64,76 +57,6 @@ class Timed:
         """Give it beside another time."""
         size, times = f"{self.parameters / 1e6:.2f}", f"{beside / self.timing.median_s:.2f}"
         return (self.what, self.pieces, size, self.timing.median_s, self.timing.spread, times)
-
-
-def tile_input(height: int, width: int, seed: int = 0) -> tuple[Tensor, Warped]:
-    """Draw a tile with four references that see most of it."""
-    rng = torch.Generator().manual_seed(seed)
-    big = NUM_REFERENCES, height * SCALE, width * SCALE
-    weight = torch.rand(1, *big, generator=rng)
-    weight = torch.where(weight > 0.2, weight, 0.0)
-    color = torch.rand(1, big[0], 3, *big[1:], generator=rng) * (weight > 0)[:, :, None]
-    prior = torch.rand(1, NUM_REFERENCES, 2, height, width, generator=rng)
-    trust = torch.full((1, NUM_REFERENCES), 0.8)
-    low = torch.rand(1, 3, height, width, generator=rng)
-    return low, Warped(color=color, weight=weight, prior=prior, trust=trust)
-
-
-def told_before(upscaler: TexsrUpscaler, height: int, width: int) -> Tensor:
-    """Give what stands for all that was said of the atlas alone, before its tiles."""
-    planes = upscaler.single_planes(SCALE)
-    draw = torch.Generator().manual_seed(0)
-    return torch.rand(1, planes, height * SCALE, width * SCALE, generator=draw)
-
-
-def network_call(
-    upscaler: TexsrUpscaler, *, again: bool
-) -> Callable[[int, int], Callable[[], object]]:
-    """Give the network, as a run asks it, on references already in the light of the atlas.
-
-    Args:
-        upscaler: the network.
-        again: photos are coarse, and looked at twice where the network does so.
-    """
-    looks = (False, True) if again and SCALE in upscaler.network.config.looks_again else (False,)
-
-    def at(height: int, width: int) -> Callable[[], object]:
-        low, references = tile_input(height, width)
-        aligned = align(low, references, SCALE)
-        config = upscaler.network.config
-        planes = told_before(upscaler, height, width)
-        ahead = unfolded(planes, SCALE, width=config.width, turns=config.turns)
-
-        def ask() -> None:
-            for second in looks:
-                upscaler.network.answered(low, aligned, SCALE, ahead=ahead, again=second)
-
-        return ask
-
-    return at
-
-
-def whole_call(upscaler: TexsrUpscaler) -> Callable[[int, int], Callable[[], object]]:
-    """Give all that happens to a tile."""
-
-    def at(height: int, width: int) -> Callable[[], object]:
-        low, references = tile_input(height, width)
-        planes = told_before(upscaler, height, width)
-        return lambda: upscaler(low, references, SCALE, planes)
-
-    return at
-
-
-def single_call(
-    network: Callable[[Tensor], Tensor],
-) -> Callable[[int, int], Callable[[], Tensor]]:
-    """Give a network that looks at the atlas alone."""
-
-    def at(height: int, width: int) -> Callable[[], Tensor]:
-        low = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-        return lambda: network(low)
-
-    return at
 
 
 def product_tiles(capture: Path, upscaler: TexsrUpscaler, work: Path) -> Parts:
@@ -243,55 +166,6 @@ def networks(upscaler: TexsrUpscaler, tiles: Parts, side: int, repeat: int) -> A
 
 def _faster(what: str, own: float, whose: str, other: float) -> Claim:
     return Claim(text=f"{what}: {own:.1f} s, not above {whose}", met=own <= other)
-
-
-def variants(network: Texsr) -> Iterator[tuple[str, Callable[[Tensor, Aligned], Outcome]]]:
-    """List ways to run the network, the shipped one first."""
-
-    def contiguous() -> Texsr:
-        return copy.deepcopy(network).to(memory_format=torch.contiguous_format)  # pyright: ignore
-
-    def in_bfloat16(low: Tensor, aligned: Aligned) -> Outcome:
-        with torch.autocast("cpu", torch.bfloat16):
-            return network(low, aligned, SCALE)
-
-    yield "float32, channels last (as shipped)", lambda low, one: network(low, one, SCALE)
-    plain_layout = contiguous()
-    yield "float32, channels first", lambda low, one: plain_layout(low, one, SCALE)
-    yield "bfloat16 everywhere (autocast)", in_bfloat16
-    if shutil.which("g++") is not None:
-        compiled = torch.compile(network)
-        yield "float32, compiled", lambda low, one: compiled(low, one, SCALE)
-
-
-def formats(upscaler: TexsrUpscaler, shape: tuple[int, int], repeat: int) -> Answer:
-    """Answer whether another layout or number format would pay."""
-    low, references = tile_input(*shape)
-    aligned = align(low, references, SCALE)
-    shipped: tuple[float, Tensor] | None = None
-    rows: list[Row] = []
-    for name, call in variants(upscaler.network):
-        try:
-            with torch.inference_mode():
-                high = call(low, aligned).high.float()
-            timing = timed(lambda call=call: call(low, aligned), repeat)
-        except (RuntimeError, NotImplementedError) as error:
-            rows.append((f"{name}: {type(error).__name__}", None, None, None, None))
-            continue
-        shipped = shipped or (timing.median_s, high)
-        change = 255.0 * float((high - shipped[1]).abs().max())
-        faster = f"{shipped[0] / timing.median_s:.2f}"
-        rows.append((name, timing.median_s, timing.spread, faster, f"{change:.2g}"))
-    if shutil.which("g++") is None:
-        rows.append(("float32, compiled: no g++ here", None, None, None, None))
-    return Answer(
-        question=f"Would other layouts or number formats make `{upscaler.name}` faster?",
-        columns=("how", "median, s", "spread, s", "times as fast", "largest change, 1/255"),
-        rows=rows,
-        claims=[],
-        inputs={"tile_tx": list(shape), "references": NUM_REFERENCES, "threads": NUM_THREADS},
-        notes="The network and its branch on one tile; times as fast as the shipped way.",
-    )
 
 
 def main() -> None:
