@@ -13,10 +13,11 @@ from texsr.flows.training_origins import pack_note
 from texsr.models.alignment import AlignmentSettings, Measured, measure
 from texsr.models.architectures import build_network
 from texsr.models.checkpoint import Checkpoint, digest_of
+from texsr.models.plain import distinct
 from texsr.models.protocol import WarpedReferences
 from texsr.models.resample import enlarge_faithfully
 from texsr.models.texsr import Texsr
-from texsr.models.texsr_upscaler import FusionOptions, TexsrUpscaler, distinct
+from texsr.models.texsr_upscaler import FusionOptions, TexsrUpscaler
 from texsr.pipeline.errors import SettingsError
 
 NOTE = "seen_again_by"  # of how a pack was made: whose answer was in hand

@@ -5,8 +5,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from texsr.models.alignment import PX_CUE, Aligned, spread, without_references
+from texsr.models.outcome import Answered, Outcome
 from texsr.models.resample import enlarge_faithfully, reduce
-from texsr.models.texsr import Answered, Outcome, Texsr
+from texsr.models.texsr import Texsr
 
 BEYOND = 2  # times the largest native scale: what photos hold there is mixed as the network decided
 

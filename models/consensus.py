@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from texsr.models.alignment import CONCORD_CUE, Aligned, luma_of, spread
 from texsr.models.displacement import displacement, slope_products
-from texsr.models.fusion import logits_of, shares_of
+from texsr.models.fusion import weighed
 from texsr.models.resample import enlarge, make_consistent, reduce
 from texsr.models.smoothing import blur
 
@@ -102,7 +102,7 @@ def concord(
     atlas does not hint at and noise look alike in one photo, but no two photos share their noise.
     0 where nobody else looks.
     """
-    shares = shares_of(logits_of(aligned, scale))
+    shares = weighed(aligned, scale).shares
     finest = torch.cat([_beyond(one, scale) for one in aligned.detail.unbind(1)], dim=1)
     total, backed = (shares * finest).sum(1, keepdim=True), shares.sum(1, keepdim=True)
     found: list[Tensor] = []
@@ -132,7 +132,7 @@ def _luma(aligned: Aligned, scale: int) -> _Luma:
     seen = (aligned.weight > 0).float()
     base, detail, share, seen = (
         functional.avg_pool2d(plane, coarser) if coarser > 1 else plane
-        for plane in (luma_of(aligned.base), detail, shares_of(logits_of(aligned, scale)), seen)
+        for plane in (luma_of(aligned.base), detail, weighed(aligned, scale).shares, seen)
     )
     # What the base reduces to is the atlas, but for the way in which it was made coarser here.
     own_scale = scale // coarser

@@ -18,19 +18,29 @@ SURE, RAISED = 0.15 / 255, 1.07  # what of them is taken off, and what the rest 
 LEAST_EXPECTED = 0.1 / 255
 
 
+def contrast_share(aligned: Aligned, scale: int) -> Float[Tensor, "b 1 H W"]:
+    """Tell what share of the contrast around a texel to expect as error.
+
+    It falls slowly with the photo px that looked at it and with the belief they earned. The
+    exponents are a log-linear fit to the true errors of captures with a known answer; they are the
+    same for all captures.
+    """
+    return (_looks(aligned, scale) + 0.05) ** -0.33 * (1.0 + belief_in(aligned, scale)) ** -0.22
+
+
 def anticipated_error(
-    high: Float[Tensor, "b 3 H W"], aligned: Aligned, scale: int
+    high: Float[Tensor, "b 3 H W"], share: Float[Tensor, "b 1 H W"]
 ) -> Float[Tensor, "b 1 H W"]:
     """Anticipate the mean absolute error of colour, > 0.
 
-    Errors are a share of the contrast around a texel, and the share falls slowly with the photo px
-    that looked at it and with the belief they earned. The exponents are a log-linear fit to the
-    true errors of captures with a known answer; they are the same for all captures. A slight blur
-    makes less of what a network draws from texel to texel where nothing is.
+    A slight blur makes less of what a network draws from texel to texel where nothing is.
+
+    Args:
+        high: what errors are expected in.
+        share: of the contrast around, see `contrast_share`.
     """
     luma = blur(luma_of(high), PATTERN_SIGMA)
     contrast = PATTERN_GAIN * blur((luma - blur(luma, 1.0)).abs(), 1.5) + LEAST_CONTRAST
-    share = (_looks(aligned, scale) + 0.05) ** -0.33 * (1.0 + belief_in(aligned, scale)) ** -0.22
     return contrast * share
 
 

@@ -6,6 +6,7 @@ logit of 0 for "none": a network that starts from there starts as this fusion.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float32
@@ -18,12 +19,18 @@ LEAST_BELIEF = 1e-6
 UNSEEN_LOGIT = -math.inf
 
 
+class Weighed(NamedTuple):
+    """References weighed, before anything is learned of it."""
+
+    logits: Float32[Tensor, "b k H W"]  # beside 0 for none; -inf where unseen
+    shares: Float32[Tensor, "b k H W"]  # the softmax of them
+
+
 def fuse(aligned: Aligned, scale: int) -> Float32[Tensor, "b 3 H W"]:
     """Average what the references add to the base, each by its weight, and add it."""
     if not aligned.detail.shape[1]:
         return aligned.base
-    shares = shares_of(logits_of(aligned, scale))
-    return aligned.base + mixed(aligned, shares)
+    return aligned.base + mixed(aligned, weighed(aligned, scale).shares)
 
 
 def mixed(aligned: Aligned, shares: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b 3 H W"]:
@@ -43,10 +50,11 @@ def belief_in(aligned: Aligned, scale: int) -> Float32[Tensor, "b 1 H W"]:
     return (spread(aligned.belief, scale) * aligned.weight).sum(1, keepdim=True)
 
 
-def logits_of(aligned: Aligned, scale: int) -> Float32[Tensor, "b k H W"]:
-    """Logarithms of the weights of the references, beside 0 for none."""
+def weighed(aligned: Aligned, scale: int) -> Weighed:
+    """Weigh the references of tiles by the belief they earned."""
     believed = spread(aligned.belief, scale) * aligned.weight
-    return torch.log(believed + LEAST_BELIEF).masked_fill(aligned.weight <= 0, UNSEEN_LOGIT)
+    logits = torch.log(believed + LEAST_BELIEF).masked_fill(aligned.weight <= 0, UNSEEN_LOGIT)
+    return Weighed(logits, shares_of(logits))
 
 
 def shares_of(logits: Float32[Tensor, "b k H W"]) -> Float32[Tensor, "b k H W"]:

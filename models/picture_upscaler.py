@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from texsr.models.alignment import align
-from texsr.models.doubt import anticipated_error, confidence_of
+from texsr.models.doubt import anticipated_error, confidence_of, contrast_share
 from texsr.models.fusion import belief_in
 from texsr.models.protocol import CroppedReferences, Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
@@ -96,5 +96,5 @@ class PictureUpscaler:
         high = torch.stack(answers)
         high = make_consistent(high, low, scale)
         believed = belief_in(aligned, scale)
-        confidence = confidence_of(anticipated_error(high, aligned, scale))
+        confidence = confidence_of(anticipated_error(high, contrast_share(aligned, scale)))
         return Upscaled(high, confidence, believed / (1.0 + believed))

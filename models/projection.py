@@ -25,7 +25,7 @@ from torch import Tensor
 from texsr.models.alignment import Aligned, AlignmentSettings, align
 from texsr.models.consensus import ConsensusSettings, register
 from texsr.models.crispness import measure_crispness
-from texsr.models.doubt import anticipated_error, confidence_of
+from texsr.models.doubt import anticipated_error, confidence_of, contrast_share
 from texsr.models.fusion import belief_in, fuse
 from texsr.models.protocol import Upscaled, WarpedReferences
 from texsr.models.resample import make_consistent
@@ -84,7 +84,7 @@ class Projection:
         aligned = self._aligned(low, references, scale)
         high = make_consistent(fuse(aligned, scale), low, scale)
         believed = belief_in(aligned, scale)
-        confidence = confidence_of(anticipated_error(high, aligned, scale))
+        confidence = confidence_of(anticipated_error(high, contrast_share(aligned, scale)))
         return Upscaled(high, confidence, believed / (1.0 + believed))
 
     def _aligned(self, low: Tensor, references: WarpedReferences | None, scale: int) -> Aligned:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from texsr.models.alignment import NUM_CUES, Aligned
 from texsr.models.ensemble import Turns
-from texsr.models.fusion import logits_of, mixed, shares_of
+from texsr.models.fusion import Weighed, mixed, shares_of
 from texsr.models.port import Port, silence
 
 Found = list[Float[Tensor, "b c h w"]]
@@ -54,6 +54,7 @@ class Look(nn.Module):
         features: list[Tensor],
         alone: Tensor,
         aligned: Aligned,
+        weighed: Weighed,
         port: Port,
         mode: Attention,
         turns: Turns,
@@ -64,12 +65,12 @@ class Look(nn.Module):
             features: b c h w of the proposal, of each turn.
             alone: b 3 H W, the proposal.
             aligned: the references; at least one.
+            weighed: by what attention starts from.
             port: of the scale.
             mode: how they are mixed.
             turns: of the tile.
         """
-        logits = logits_of(aligned, port.scale)  # b k H W
-        start = shares_of(logits)
+        logits, start = weighed
         looks = self._first(features, alone, aligned, port, turns)
         pooled = turns.each(functional.avg_pool2d(start, port.scale))
         looks = [self._second(*pair) for pair in zip(looks, pooled, strict=True)]

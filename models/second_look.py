@@ -13,10 +13,10 @@ from torch import Tensor
 from texsr.models.alignment import PX_CUE, SHARE_CUE, Aligned, spread
 from texsr.models.consensus import with_concord
 from texsr.models.doubt import evened_out
+from texsr.models.outcome import Answered
 from texsr.models.reprojection import reprojected
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 from texsr.models.testimony import Witness
-from texsr.models.texsr import Answered
 from texsr.models.unaliased import unaliased
 
 COARSE_PX = 0.5, 0.7  # photo px per texel from which a second look begins to fade, and is not taken

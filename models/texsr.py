@@ -19,7 +19,7 @@ CVPR 2021. We differ: references arrive warped, attention is for each texel, and
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, final
+from typing import final
 
 import torch
 from jaxtyping import Float, Float32
@@ -29,8 +29,10 @@ from texsr.models.ahead import Ahead
 from texsr.models.alignment import Aligned
 from texsr.models.bands import balanced
 from texsr.models.configuration import ADDED_LATER
-from texsr.models.doubt import anticipated_error
+from texsr.models.doubt import anticipated_error, contrast_share
 from texsr.models.ensemble import Turns
+from texsr.models.fusion import weighed
+from texsr.models.outcome import Answered, Begun, Outcome
 from texsr.models.port import Port
 from texsr.models.reference_attention import Attention
 from texsr.models.single import SingleBranch, share_of_branch
@@ -74,27 +76,6 @@ class TexsrConfig:
         for what, asked in (("trunks", self.own_trunks), ("second looks", self.looks_again)):
             if not set(asked) <= set(self.scales):
                 raise ValueError(f"{what} for {asked}, scales {self.scales}")
-
-
-class Outcome(NamedTuple):
-    """What the network answers; `high` before it is made consistent with the low atlas."""
-
-    high: Float[Tensor, "b 3 H W"]
-    alone: Float[Tensor, "b 3 H W"]  # what the first trunk proposed without any reference
-    error: Float[Tensor, "b 1 H W"]  # expected absolute error of `high`, > 0
-    attention: Float[Tensor, "b k H W"]  # [0, 1], of each reference; the rest went to none
-
-    @property
-    def backed(self) -> Float[Tensor, "b 1 H W"]:
-        """[0, 1], share of the attention that went to photos."""
-        return self.attention.sum(1, keepdim=True)
-
-
-class Answered(NamedTuple):
-    """What the network answers, and what it has seen when it does."""
-
-    outcome: Outcome
-    features: Float[Tensor, "b c h w"]  # of tiles as they are, what the last correction is of
 
 
 @final
@@ -152,6 +133,7 @@ class Texsr(nn.Module):
         *,
         ahead: Ahead | None = None,
         again: bool = False,
+        begun: Begun | None = None,
     ) -> Answered:
         """Super-resolve tiles, and give the features behind the answer.
 
@@ -162,20 +144,18 @@ class Texsr(nn.Module):
             attention: see there.
             ahead: what is known of the tiles already; None: nothing.
             again: this is the second look, at references that are `unaliased`.
+            begun: what the first one began with; None: it is found.
 
         Raises:
             KeyError: there is no such scale, or no second look at it.
         """
         port, by = self._port(scale), self.mixing(scale, again=again)
         turns = Turns(1 if self.training else self.config.turns)
-        if ahead is None or ahead.features is None:
-            features = self._first(low, aligned.base, port, turns)
-        else:
-            features = list(ahead.features)
-        alone = turns.mean([port.propose(one) for one in features])
-        features = [by.context(one) for one in features]
-        looked = (features, alone, aligned, by.port, attention, turns)
-        seen = by.look(*looked) if aligned.detail.shape[1] else None
+        begun = begun or self._begin(low, aligned, port, turns, ahead)
+        alone, features = begun.alone, [by.context(one) for one in begun.features]
+        seen = None
+        if begun.weighed is not None:
+            seen = by.look(features, alone, aligned, begun.weighed, by.port, attention, turns)
         mixture = alone if seen is None else seen.mixture
         fused = features
         if seen is not None:
@@ -197,10 +177,22 @@ class Texsr(nn.Module):
             # The last correction stays: it does good wherever a photo says a little.
             detail = torch.addcmul(detail, answer - aligned.base - alone, share)
         high = aligned.base + detail
-        anticipated = turns.each(anticipated_error(high.detach(), aligned, scale))
+        anticipated = turns.each(anticipated_error(high.detach(), begun.contrast_share))
         told = zip(fused, anticipated, strict=True)
         error = turns.mean([by.port.doubt(one.detach(), expected) for one, expected in told])
-        return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0])
+        return Answered(Outcome(high, aligned.base + alone, error, shares), fused[0], begun)
+
+    def _begin(
+        self, low: Tensor, aligned: Aligned, port: Port, turns: Turns, ahead: Ahead | None
+    ) -> Begun:
+        """Find what no look changes."""
+        if ahead is None or ahead.features is None:
+            features = self._first(low, aligned.base, port, turns)
+        else:
+            features = list(ahead.features)
+        alone = turns.mean([port.propose(one) for one in features])
+        weights = weighed(aligned, port.scale) if aligned.detail.shape[1] else None
+        return Begun(features, alone, weights, contrast_share(aligned, port.scale))
 
     def ahead(
         self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], scale: int

@@ -23,9 +23,10 @@ from texsr.models.fusion import fuse
 from texsr.models.learner import Learnt, Made, TrainingSettings
 from texsr.models.lessons import ask, pupils, settle_ends, unlearnt
 from texsr.models.losses import Yardstick, doubt_loss, relative_error, yardstick_of
+from texsr.models.outcome import Outcome
 from texsr.models.smfanet import Smfanet
 from texsr.models.smoothing import blur
-from texsr.models.texsr import Outcome, Texsr
+from texsr.models.texsr import Texsr
 from texsr.models.training import share_of_rate
 
 TAUGHT_RATE = 0.4  # of the top rate, once lessons are over: more undoes them

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, final
+from typing import final
 
 import torch
 from jaxtyping import Float32
@@ -16,12 +16,12 @@ from texsr.models.consensus import register, with_concord
 from texsr.models.crispness import measure_crispness
 from texsr.models.doubt import confidence_of
 from texsr.models.matched import Features, PhotoMatcher, Sight
+from texsr.models.outcome import Answered, Begun, Outcome
+from texsr.models.plain import Plain, plain
 from texsr.models.precision import has_units_for_bf16
 from texsr.models.projection import Projection
 from texsr.models.protocol import (
     CroppedReferences,
-    LocatedReferences,
-    PhotoPart,
     Upscaled,
     WarpedReferences,
 )
@@ -29,7 +29,7 @@ from texsr.models.reference_attention import Attention
 from texsr.models.resample import enlarge_faithfully
 from texsr.models.second_look import Shown, held_to_pixels, looked_again, references_again
 from texsr.models.testimony import witnesses
-from texsr.models.texsr import Answered, Outcome, Texsr
+from texsr.models.texsr import Texsr
 
 ABLATIONS = {"attention": Attention.STARTING, "parts": Attention.WHOLE_PARTS}
 
@@ -44,16 +44,6 @@ class FusionOptions:
     """How references are mixed."""
     geometry: bool = True
     """Use view angle, resolution and feathering; False: every seen texel of a view counts alike."""
-
-
-class _Plain(NamedTuple):
-    """References as the network is given them."""
-
-    color: Float32[Tensor, "b k 3 H W"]
-    weight: Float32[Tensor, "b k H W"]
-    prior: Float32[Tensor, "b k 2 h w"]
-    trust: Float32[Tensor, "b k"]
-    parts: tuple[PhotoPart, ...] = ()
 
 
 @final
@@ -177,7 +167,7 @@ class TexsrUpscaler:
         """
         if isinstance(references, CroppedReferences):
             references = self._matcher.matched(low, references, self._features(scale), scale)
-        kept = None if references is None else self._kept(references)
+        kept = None if references is None else plain(references, geometry=self.options.geometry)
         aligned = self._aligned(low, kept, scale)
         found = self._outcome(low, aligned, scale, single)
         if found is None:
@@ -186,7 +176,7 @@ class TexsrUpscaler:
         shown = Shown(low, aligned, witnesses(aligned, parts, scale), scale)
         answer = held_to_pixels(found, shown)
         if scale in self.network.config.looks_again and shown.present:
-            ask = partial(self._native, low=low, scale=scale, single=single, again=True)
+            ask = partial(self._native, low=low, scale=scale, single=single, begun=found.begun)
             answer = looked_again(answer, shown, ask)
         backed = found.outcome.backed.clamp(0.0, 1.0)
         return Upscaled(answer.high, confidence_of(answer.error), backed), found.features
@@ -196,7 +186,7 @@ class TexsrUpscaler:
         self, low: Float32[Tensor, "1 3 h w"], references: WarpedReferences, scale: int
     ) -> Aligned:
         """Give the references of a tile as a second look at a native scale sees them."""
-        kept = self._kept(references)
+        kept = plain(references, geometry=self.options.geometry)
         aligned = self._aligned(low, kept, scale)
         shown = Shown(low, aligned, witnesses(aligned, kept.parts, scale), scale)
         found = self._native(shown.aligned, low, scale, None)
@@ -217,25 +207,13 @@ class TexsrUpscaler:
         """
         return self._matcher.sights(low, references.photos, self._features(scale), scale)
 
-    def _aligned(self, low: Tensor, kept: _Plain | None, scale: int) -> Aligned:
+    def _aligned(self, low: Tensor, kept: Plain | None, scale: int) -> Aligned:
         aligned = align(low, kept, scale, crispness=self.options.crispness)
         return with_concord(register(aligned, scale), scale)
 
     def _features(self, scale: int) -> Features:
         native = self._native_of(scale)
         return lambda image: self.network.halfway(image, enlarge_faithfully(image, native))
-
-    def _kept(self, references: WarpedReferences) -> _Plain:
-        """Leave out references that repeat an earlier one: they say nothing new."""
-        order = distinct(references)
-        given = references.color, references.weight, references.prior, references.trust
-        all_of_them = len(order) == len(references.color[0])
-        color, weight, prior, trust = (part if all_of_them else part[:, order] for part in given)
-        if not self.options.geometry:
-            return _Plain(color, (weight > 0).float(), torch.ones_like(prior), trust)
-        parts = references.parts if isinstance(references, LocatedReferences) else ()
-        located = tuple(parts[index] for index in order) if parts else ()
-        return _Plain(color, weight, prior, trust, located)
 
     @property
     def _folding(self) -> dict[str, int]:
@@ -260,34 +238,29 @@ class TexsrUpscaler:
         scale: int,
         single: Tensor | None,
         *,
-        again: bool = False,
+        begun: Begun | None = None,
     ) -> Answered | None:
-        """Ask at a native scale; on a GPU first in half precision."""
+        """Ask at a native scale; on a GPU first in half precision.
+
+        Args:
+            aligned: tiles and references.
+            low: of the tiles.
+            scale: native.
+            single: as of a call.
+            begun: what the first look began with, for a second one.
+        """
         asked = low, aligned, scale, self.options.attention
         ahead = None if single is None else unfolded(single, scale, **self._folding)
+        again = begun is not None
         if low.is_cuda:
             with torch.autocast("cuda", torch.bfloat16):
-                found = self.network.answered(*asked, ahead=ahead, again=again)
+                found = self.network.answered(*asked, ahead=ahead, again=again, begun=begun)
             outcome = Outcome(*(part.float() for part in found.outcome))
             if _finite(outcome):
-                return Answered(outcome, found.features.float())
-        found = self.network.answered(*asked, ahead=ahead, again=again)
+                return found._replace(outcome=outcome, features=found.features.float())
+            begun = None  # in half precision too
+        found = self.network.answered(*asked, ahead=ahead, again=again, begun=begun)
         return found if _finite(found.outcome) else None
-
-
-def distinct(references: WarpedReferences) -> list[int]:
-    """Give the indices of references that are not copies of an earlier one, in every tile."""
-    kept: list[int] = []
-    for index in range(references.color.shape[1]):
-        if not any(_same(references, index, other) for other in kept):
-            kept.append(index)
-    return kept
-
-
-def _same(references: WarpedReferences, one: int, other: int) -> bool:
-    return torch.equal(references.weight[:, one], references.weight[:, other]) and torch.equal(
-        references.color[:, one], references.color[:, other]
-    )
 
 
 def _finite(outcome: Outcome) -> bool:

@@ -53,8 +53,10 @@ def network_call(
         ahead = unfolded(planes, SCALE, width=config.width, turns=config.turns)
 
         def ask() -> None:
+            begun = None
             for second in looks:
-                upscaler.network.answered(low, aligned, SCALE, ahead=ahead, again=second)
+                asked = {"ahead": ahead, "again": second, "begun": begun}
+                begun = upscaler.network.answered(low, aligned, SCALE, **asked).begun
 
         return ask
 

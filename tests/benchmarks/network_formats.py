@@ -12,7 +12,8 @@ from network_timing import timed
 from torch import Tensor
 
 from texsr.models.alignment import Aligned, align
-from texsr.models.texsr import Outcome, Texsr
+from texsr.models.outcome import Outcome
+from texsr.models.texsr import Texsr
 from texsr.models.texsr_upscaler import TexsrUpscaler
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 from texsr.models.alignment import CONCORD_CUE, Aligned, without_references
 from texsr.models.consensus import ConsensusSettings, register, with_concord
 from texsr.models.degradation import smooth_field
-from texsr.models.fusion import fuse, logits_of, shares_of
+from texsr.models.fusion import fuse, weighed
 from texsr.models.resample import enlarge_faithfully, make_consistent, reduce
 from texsr.models.texsr_upscaler import TexsrUpscaler
 
@@ -120,7 +120,7 @@ def test_fusion_is_the_weighted_mean_beside_the_base(truth):
     torch.testing.assert_close(
         fuse(aligned, SCALE), aligned.base + 3.0 * aligned.detail.sum(1) / 7.0, atol=1e-5, rtol=0
     )
-    shares = shares_of(logits_of(aligned, SCALE))
+    shares = weighed(aligned, SCALE).shares
     torch.testing.assert_close(shares, torch.full_like(shares, 3 / 7))
 
 

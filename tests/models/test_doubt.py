@@ -10,6 +10,7 @@ from texsr.models.doubt import (
     RAISED,
     SURE,
     anticipated_error,
+    contrast_share,
     evened_out,
 )
 from texsr.models.smoothing import blur
@@ -45,6 +46,7 @@ def test_a_pattern_of_texels_is_less_of_a_contrast_than_a_wave():
     def anticipated(plane):
         contrast = (plane - blur(plane[None, None], 1.0)[0, 0]).abs().mean()
         high = (0.5 + 0.05 * plane / contrast).expand(1, 3, 64, 64)
-        return float(anticipated_error(high, without_references(high, SCALE), SCALE).mean())
+        share = contrast_share(without_references(high, SCALE), SCALE)
+        return float(anticipated_error(high, share).mean())
 
     assert anticipated(board) < 0.5 * anticipated(wave)

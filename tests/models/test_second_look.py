@@ -58,6 +58,24 @@ def test_it_starts_as_the_first_look(network, truth):
         assert torch.equal(one, other)
 
 
+def test_it_begins_where_the_first_look_did(network, truth):
+    more = grown(network, AGAIN).eval()
+    for parameter in more.again.parameters():
+        torch.nn.init.normal_(parameter, std=0.1, generator=torch.manual_seed(3))
+    asked = (
+        reduce(truth, SCALE),
+        align(reduce(truth, SCALE), photographed(truth, 0.5), SCALE),
+        SCALE,
+    )
+    with torch.no_grad():
+        first = more.answered(*asked)
+        known = more.answered(*asked, again=True, begun=first.begun)
+        found = more.answered(*asked, again=True)
+    assert not torch.equal(known.outcome.high, first.outcome.high)
+    for one, other in zip(known.outcome, found.outcome, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_what_a_network_had_stays_to_the_bit(network):
     more = grown(network, AGAIN).state_dict()
     for name, weight in network.state_dict().items():

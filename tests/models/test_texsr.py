@@ -11,12 +11,13 @@ from texsr.models.alignment import GAIN_CUE, GAIN_HEEDED, Aligned, align
 from texsr.models.batches import Batch
 from texsr.models.ensemble import turned, turned_back
 from texsr.models.learner import TrainingSettings
+from texsr.models.plain import distinct
 from texsr.models.projection import Projection
 from texsr.models.reference_attention import Attention
 from texsr.models.resample import reduce
 from texsr.models.texsr import Texsr, TexsrConfig
 from texsr.models.texsr_learner import TexsrLearner
-from texsr.models.texsr_upscaler import TexsrUpscaler, distinct
+from texsr.models.texsr_upscaler import TexsrUpscaler
 from texsr.models.training import Trainer, one_cycle
 from texsr.pipeline.references import Warped
 
