@@ -29,6 +29,7 @@ class Begun(NamedTuple):
     alone: Float[Tensor, "b 3 H W"]  # the detail that it proposes
     weighed: Weighed | None  # None: no references
     contrast_share: Float[Tensor, "b 1 H W"]
+    answer: Float[Tensor, "b 3 H W"] | None  # of the single-image branch; None: not asked yet
 
 
 class Answered(NamedTuple):

@@ -173,7 +173,8 @@ class Texsr(nn.Module):
         shares = aligned.weight if seen is None else seen.attention  # no references: k = 0
         share = share_of_branch(shares.sum(1, keepdim=True))
         if self.single and float(share.detach().max()) >= LEAST_SHARE:
-            answer = self.single_answer(low, scale) if ahead is None else ahead.answer
+            answer = self.single_answer(low, scale) if begun.answer is None else begun.answer
+            begun = begun._replace(answer=answer)
             # The last correction stays: it does good wherever a photo says a little.
             detail = torch.addcmul(detail, answer - aligned.base - alone, share)
         high = aligned.base + detail
@@ -192,7 +193,8 @@ class Texsr(nn.Module):
             features = list(ahead.features)
         alone = turns.mean([port.propose(one) for one in features])
         weights = weighed(aligned, port.scale) if aligned.detail.shape[1] else None
-        return Begun(features, alone, weights, contrast_share(aligned, port.scale))
+        answer = None if ahead is None else ahead.answer
+        return Begun(features, alone, weights, contrast_share(aligned, port.scale), answer)
 
     def ahead(
         self, low: Float32[Tensor, "b 3 h w"], base: Float32[Tensor, "b 3 H W"], scale: int
