@@ -27,6 +27,7 @@ RRSR = RrsrConfig(
     groups=2,
 )
 CIAOSR = CiaosrConfig(width=4, blocks=1, hidden=8)
+CONFIGS = {"amrsr": AMRSR, "masa": MASA, "rrsr": RRSR, "ciaosr": CIAOSR}
 
 
 def write_random(config: Config, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A tiny capture, a tiny training, small pictures, and a stand-in that enlarges by repetition."""
+"""Tiny captures, trainings, pictures, maps, models, and a stand-in that enlarges by repetition."""
 
 import sys
 from collections.abc import Callable
@@ -17,8 +17,12 @@ import texsr.flows
 from tests.scene_cameras import orbit
 from tests.scene_files import write_scene
 from tests.scenes import Shape, make_scene
+from tests.texture_maps import write_texture_maps
+from tests.tiny_networks import CONFIGS, write_random
 from tests.training_jobs import RECIPE, SITTING, tiles
+from texsr.flows.job import settle
 from texsr.flows.progress import Progress
+from texsr.flows.run import run_job
 from texsr.flows.settings import RunSettings
 from texsr.flows.training_data import write_pack
 from texsr.flows.training_settings import Material, TrainJob
@@ -176,6 +180,25 @@ def scenes(tmp_path, rng) -> Path:
             small = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
             Image.fromarray(small).resize((62, 51)).save(root / f"{name}_{number}.png")
     return root
+
+
+@pytest.fixture
+def maps(tmp_path) -> Path:
+    """Two maps of two tiles with two references each."""
+    return write_texture_maps(tmp_path / "maps", names=("cup", "vase"), tiles=2, references=2)
+
+
+@pytest.fixture
+def models(tmp_path) -> dict[str, str]:
+    """Random weights of every published network."""
+    return {
+        name: str(write_random(config, tmp_path / f"{name}.safetensors"))
+        for name, config in CONFIGS.items()
+    }
+
+
+def run(capture, **options):
+    return run_job(settle(capture, **options))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

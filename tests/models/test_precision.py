@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.models.test_texsr import SCALE, SMALL, noisy, picture, shaken, warped
+from tests.small_texsr import SCALE, SMALL, noisy, picture, shaken, warped
 from texsr.models.precision import has_units_for_bf16
 from texsr.models.resample import reduce
 from texsr.models.texsr import Texsr

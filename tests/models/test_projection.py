@@ -1,74 +1,15 @@
 """Fusion of references: what they may change, what they may not, and how much a good one gains."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from tests.textured_tiles import INNER, SCALE, SIDE, Tile, fused, noisy, texture
 from texsr.models import load_upscaler, names
-from texsr.models.crispness import measure_crispness
 from texsr.models.projection import Projection
 from texsr.models.resample import enlarge, enlarge_faithfully, reduce
 from texsr.pipeline.references import Warped
 from texsr.pipeline.stages.measure import spearman
-
-SCALE, SIDE = 4, 32
-INNER = slice(8 * SCALE, -8 * SCALE)  # away from the border of a tile, which overlaps cover
-
-
-def texture(seed: int = 0, side: int = SIDE, *, finest: float = 0.35) -> Tensor:
-    """1 3 H W in [0, 1]: waves of all lengths down to `finest` cycles a high texel."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0 : side * SCALE, 0 : side * SCALE].astype(np.float64)
-    plane = np.zeros((3, side * SCALE, side * SCALE))
-    for _ in range(60):
-        cycles, angle = finest * rng.uniform(0.03, 1.0), rng.uniform(0, 2 * np.pi)
-        phase = 2 * np.pi * cycles * (np.cos(angle) * x + np.sin(angle) * y)
-        plane += rng.uniform(0.3, 1.0, (3, 1, 1)) * np.sin(phase + rng.uniform(0, 2 * np.pi))
-    plane = 0.5 + 0.12 * plane / plane.std()
-    return torch.from_numpy(np.clip(plane, 0, 1).astype(np.float32))[None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tile:
-    """A tile with its answer."""
-
-    truth: Tensor
-
-    @property
-    def low(self) -> Tensor:
-        return reduce(self.truth, SCALE)
-
-    def references(self, *photos: Tensor, weight: Tensor | None = None, trust=None) -> Warped:
-        """Photos (1 3 H W) all seen alike, unless a weight (k H W) says otherwise."""
-        k, side = len(photos), self.truth.shape[-1]
-        seen = torch.ones(k, side, side) if weight is None else weight
-        color = torch.stack([photo[0] for photo in photos]) * (seen[:, None] > 0)
-        return Warped(
-            color=color[None],
-            weight=seen[None],
-            prior=torch.ones(1, k, 2, side // SCALE, side // SCALE),
-            trust=torch.ones(1, k) if trust is None else torch.tensor([trust]),
-        )
-
-    def psnr(self, high: Tensor, region: slice = INNER) -> float:
-        error = (high - self.truth)[..., region, region]
-        return float(-10 * torch.log10((error**2).mean()))
-
-
-@pytest.fixture(scope="module")
-def tile() -> Tile:
-    return Tile(truth=texture())
-
-
-def noisy(image: Tensor, sigma: float, seed: int) -> Tensor:
-    return image + sigma * torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
-
-
-def fused(tile: Tile, references: Warped | None, upscaler: Projection | None = None) -> Tensor:
-    return (upscaler or Projection())(tile.low, references, SCALE).high
 
 
 def test_without_references_it_is_the_faithful_enlargement(tile):
@@ -238,53 +179,6 @@ def test_confidence_and_evidence_are_shares_and_rank_the_error():
     seen, unseen = got.evidence[..., :48, 16:48], got.evidence[..., 80:]
     assert float(seen.mean()) > 0.5
     assert float(unseen.max()) < 0.05
-
-
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    from scipy.ndimage import gaussian_filter
-
-    return torch.from_numpy(gaussian_filter(image.numpy(), (0, 0, sigma, sigma), mode="nearest"))
-
-
-def test_crispness_answers_to_how_sharp_the_photos_are(tile):
-    """Blurred photos are crispened and crisper ones than the atlas softened, and it helps."""
-
-    def fitted(photo: Tensor) -> Projection:
-        return Projection().fitted([(tile.low, tile.references(photo))], SCALE)
-
-    soft, sharp = (
-        blurred(tile.truth, 1.6),
-        tile.truth + 0.8 * (tile.truth - blurred(tile.truth, 1.6)),
-    )
-    plain = fitted(tile.truth).settings.crispness
-    assert abs(plain) < 0.15
-    assert fitted(soft).settings.crispness > plain + 0.1
-    assert fitted(sharp).settings.crispness < plain - 0.05
-    references = tile.references(soft)
-    untouched, crispened = (
-        tile.psnr(fused(tile, references, upscaler)) for upscaler in (None, fitted(soft))
-    )
-    assert crispened > untouched
-
-
-def test_crispness_is_not_read_from_light_that_only_the_photos_show(tile):
-    """Highlights fill the coarser band and leave the finer one, as if photos were blurred."""
-    light = torch.from_numpy(np.random.default_rng(3).normal(size=tile.truth.shape[2:]))
-    patches = blurred(light[None, None].float(), 1.5 * SCALE)
-    patches = patches / patches.std() * 0.25
-    lit = tile.truth + patches
-    samples = [(tile.low, tile.references(lit))]
-    assert abs(measure_crispness(samples, SCALE)) < 0.1
-    softer = [(tile.low, tile.references(blurred(tile.truth, 1.6)))]
-    assert measure_crispness(softer, SCALE) > 0.1
-
-
-def test_nothing_to_fit_changes_nothing(tile):
-    upscaler = Projection()
-    assert upscaler.fitted([], SCALE).settings == upscaler.settings
-    flat = torch.full_like(tile.truth, 0.5)
-    grey = Tile(truth=flat)
-    assert upscaler.fitted([(grey.low, grey.references(flat))], SCALE).settings.crispness == 0.0
 
 
 @pytest.mark.parametrize("color", [0.0, 0.5, 1.0])

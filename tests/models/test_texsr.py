@@ -1,62 +1,20 @@
-"""The default network: what holds for any weights, and that it can learn."""
+"""The default network: what holds for any weights."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from tests.small_texsr import SCALE, SIDE, SMALL, noisy, picture, shaken, warped
 from texsr.models.alignment import GAIN_CUE, GAIN_HEEDED, Aligned, align
-from texsr.models.batches import Batch
 from texsr.models.ensemble import turned, turned_back
-from texsr.models.learner import TrainingSettings
 from texsr.models.plain import distinct
 from texsr.models.projection import Projection
-from texsr.models.reference_attention import Attention
 from texsr.models.resample import reduce
-from texsr.models.texsr import Texsr, TexsrConfig
-from texsr.models.texsr_learner import TexsrLearner
+from texsr.models.texsr import Texsr
 from texsr.models.texsr_upscaler import TexsrUpscaler
-from texsr.models.training import Trainer, one_cycle
 from texsr.pipeline.references import Warped
-
-SCALE, SIDE = 4, 24
-SMALL = TexsrConfig(width=8, prior_blocks=1, fusion_blocks=1, reference_width=6)
-
-
-def picture(seed: int) -> Tensor:
-    """1 3 H W: smooth noise with detail down to a few high texels."""
-    draw = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(1, 3, SIDE * SCALE // 2, SIDE * SCALE // 2, generator=draw)
-    fine = torch.nn.functional.interpolate(coarse, scale_factor=2.0, mode="bicubic")
-    return (0.5 + 0.4 * (fine - 0.5)).clamp(0, 1)
-
-
-def warped(*photos: Tensor, weight: Tensor | None = None) -> Warped:
-    """Photos (1 3 H W) seen alike, or by a weight (k H W)."""
-    k, side = len(photos), photos[0].shape[-1]
-    seen = torch.ones(k, side, side) if weight is None else weight
-    return Warped(
-        color=torch.cat(photos)[None] * (seen[None, :, None] > 0),
-        weight=seen[None],
-        prior=torch.ones(1, k, 2, side // SCALE, side // SCALE),
-        trust=torch.ones(1, k),
-    )
-
-
-def noisy(truth: Tensor, seed: int, *, noise: float = 0.03) -> Tensor:
-    draw = torch.Generator().manual_seed(seed)
-    return (truth * 0.9 + noise * torch.randn(truth.shape, generator=draw)).clamp(0, 1)
-
-
-def shaken(network: Texsr, seed: int = 0) -> Texsr:
-    """Give every parameter, the heads that start at zero too, something to do."""
-    draw = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=draw))
-    return network
 
 
 @pytest.fixture
@@ -232,82 +190,3 @@ def test_numbers_that_are_not_finite_give_way_to_projection(truth):
     low, photos = reduce(truth, SCALE), warped(noisy(truth, 1))
     out = TexsrUpscaler(network)(low, photos, SCALE)
     torch.testing.assert_close(out.high, Projection()(low, photos, SCALE).high)
-
-
-def batch_of(truth: Tensor, *photos: Tensor) -> Batch:
-    low = reduce(truth, SCALE)
-    references = warped(*photos) if photos else None
-    return Batch(low, align(low, references, SCALE), truth, torch.ones_like(truth[:, :1]))
-
-
-def test_it_learns_one_tile_by_heart(truth):
-    torch.manual_seed(0)
-    trainer = Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=150, rate=5e-3)))
-    batch = batch_of(truth, noisy(truth, 1, noise=0.01))
-    losses = [trainer.step(batch, SCALE)["l1"] for _ in range(150)]
-    assert losses[-1] < 0.85 * losses[0]
-
-
-def test_a_good_reference_is_worth_decibels_after_a_short_fit(truth):
-    torch.manual_seed(0)
-    trainer = Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=120, rate=5e-3)))
-    for _ in range(60):
-        trainer.step(batch_of(truth), SCALE)
-        trainer.step(batch_of(truth, truth), SCALE)
-    own = TexsrUpscaler(trainer.network)
-    low, inner = reduce(truth, SCALE), slice(16, -16)
-    errors = [
-        ((own(low, references, SCALE).high - truth)[..., inner, inner] ** 2).mean()
-        for references in (None, warped(truth))
-    ]
-    assert 10 * np.log10(float(errors[0] / errors[1])) > 5
-
-
-def test_training_resumes_where_it_stopped(truth):
-    def trainer() -> Trainer:
-        torch.manual_seed(0)
-        return Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=6)))
-
-    batch = batch_of(truth, noisy(truth, 1))
-    whole = trainer()
-    for _ in range(6):
-        whole.step(batch, SCALE)
-    first = trainer()
-    for _ in range(3):
-        first.step(batch, SCALE)
-    rest = trainer()
-    rest.resume(first.state())
-    for _ in range(3):
-        rest.step(batch, SCALE)
-    for name, value in whole.averaged.items():
-        torch.testing.assert_close(value, rest.averaged[name])
-
-
-def test_a_batch_that_is_not_finite_changes_nothing(truth):
-    trainer = Trainer(TexsrLearner(Texsr(SMALL), TrainingSettings(steps=4)))
-    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
-    bad = batch_of(truth)
-    told = trainer.step(bad._replace(truth=bad.truth * float("nan")), SCALE)
-    assert told["skipped"] == 1.0
-    for name, value in trainer.network.state_dict().items():
-        torch.testing.assert_close(value, before[name])
-
-
-def test_the_rate_rises_once_and_falls():
-    rates = [one_cycle(step, 100) for step in range(100)]
-    top = rates.index(max(rates))
-    assert max(rates) == 1.0
-    assert rates[: top + 1] == sorted(rates[: top + 1])
-    assert rates[top:] == sorted(rates[top:], reverse=True)
-    assert rates[-1] < 0.03
-
-
-def test_every_mode_of_attention_runs_in_training():
-    torch.manual_seed(0)
-    truth = picture(4)
-    network = shaken(Texsr(SMALL))
-    aligned = align(reduce(truth, SCALE), warped(noisy(truth, 1)), SCALE)
-    assert isinstance(aligned, Aligned)
-    for mode in Attention:
-        out = network(reduce(truth, SCALE), aligned, SCALE, mode)
-        assert bool(torch.isfinite(out.high).all())
