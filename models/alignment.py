@@ -210,6 +210,16 @@ def _cues(
     return torch.stack(planes, dim=2)
 
 
+def in_any_light(aligned: Aligned) -> Aligned:
+    """Leave out of the cues by how much photos were brought to the contrast of the atlas.
+
+    What a network makes of it is that an answer shows how its photos were lit.
+    """
+    cues = aligned.cues.clone()
+    cues[:, :, GAIN_CUE] = 0.0
+    return aligned._replace(cues=cues)
+
+
 def pick(references: WarpedReferences, index: int) -> TileReferences:
     """Take the references of one tile of a batch."""
     return TileReferences(

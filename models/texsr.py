@@ -26,7 +26,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from texsr.models.ahead import Ahead
-from texsr.models.alignment import Aligned
+from texsr.models.alignment import Aligned, in_any_light
 from texsr.models.bands import balanced
 from texsr.models.configuration import ADDED_LATER
 from texsr.models.doubt import anticipated_error, contrast_share
@@ -152,6 +152,7 @@ class Texsr(nn.Module):
         port, by = self._port(scale), self.mixing(scale, again=again)
         turns = Turns(1 if self.training else self.config.turns)
         begun = begun or self._begin(low, aligned, port, turns, ahead)
+        aligned = in_any_light(aligned) if again else aligned
         alone, features = begun.alone, [by.context(one) for one in begun.features]
         seen = None
         if begun.weighed is not None:

@@ -222,7 +222,7 @@ def tilings(upscaler: Upscaler, trial: Trial) -> Iterator[tuple[int, int, float]
 def main() -> None:
     """Read the command line."""
     made = network_parser(__doc__)
-    captures_option(made, "tea_d07", "conch_x4")
+    captures_option(made, "tea_d07", "conch_x4", "bowl_d05")
     made.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     made.add_argument("--tiles", type=int, default=8, help="of every capture, for the references")
     asked = made.parse_args()

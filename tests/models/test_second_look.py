@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from tests.flat_tiles import HIGH, SCALE, photo
-from texsr.models.alignment import NUM_CUES, PX_CUE, SHARE_CUE, align, without_references
+from texsr.models.alignment import (
+    GAIN_CUE,
+    NUM_CUES,
+    PX_CUE,
+    SHARE_CUE,
+    align,
+    in_any_light,
+    without_references,
+)
 from texsr.models.resample import reduce
 from texsr.models.scales import grown
 from texsr.models.second_look import coarseness
@@ -53,7 +61,8 @@ def test_it_starts_as_the_first_look(network, truth):
     low = reduce(truth, SCALE)
     aligned = align(low, photographed(truth, 0.5), SCALE)
     with torch.no_grad():
-        first, second = (more.answered(low, aligned, SCALE, again=again) for again in (False, True))
+        first = more.answered(low, in_any_light(aligned), SCALE)
+        second = more.answered(low, aligned, SCALE, again=True)
     for one, other in zip(first.outcome, second.outcome, strict=True):
         assert torch.equal(one, other)
 
@@ -74,6 +83,24 @@ def test_it_begins_where_the_first_look_did(network, truth):
     assert not torch.equal(known.outcome.high, first.outcome.high)
     for one, other in zip(known.outcome, found.outcome, strict=True):
         assert torch.equal(one, other)
+
+
+def test_it_does_not_heed_by_how_much_photos_were_brought_to_the_contrast_of_the_atlas(
+    network, truth
+):
+    more = grown(network, AGAIN).eval()
+    for parameter in more.again.parameters():
+        torch.nn.init.normal_(parameter, std=0.1, generator=torch.manual_seed(3))
+    low = reduce(truth, SCALE)
+    aligned = align(low, photographed(truth, 0.5), SCALE)
+    cues = aligned.cues.clone()
+    cues[:, :, GAIN_CUE] += 0.1
+    darker = aligned._replace(cues=cues)
+    with torch.no_grad():
+        one, other = (more.answered(low, a, SCALE, again=True) for a in (aligned, darker))
+        first, changed = (more.answered(low, a, SCALE) for a in (aligned, darker))
+    assert torch.equal(one.outcome.high, other.outcome.high)
+    assert not torch.equal(first.features, changed.features)
 
 
 def test_what_a_network_had_stays_to_the_bit(network):
