@@ -21,11 +21,11 @@ def read(scene: Scene, root: Path) -> Capture:
     return load_capture(write_scene(scene, root), LoadSettings())
 
 
-def waved_cube() -> Scene:
-    """A cube in twelve photos finer than its atlas; a low atlas of 3 x 2 sides."""
+def waved_cube(num_photos: int = 12, *, cycles_per_unit: float = 6.0) -> Scene:
+    """A cube in photos finer than its atlas; a low atlas of 3 x 2 sides."""
     return make_scene(
         Shape.CUBE,
         low_tx=48,
-        cameras=orbit(12, size_px=192),
-        color_of=waves(cycles_per_unit=6.0, num_waves=12),
+        cameras=orbit(num_photos, size_px=192),
+        color_of=waves(cycles_per_unit=cycles_per_unit, num_waves=12),
     )

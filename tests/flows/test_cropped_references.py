@@ -10,9 +10,10 @@ import pytest
 
 from tests.flows.conftest import contents
 from tests.pictures import most_alike_db
-from tests.scene_cameras import look_at, orbit, rolled
+from tests.scene_cameras import look_at, rolled
 from tests.scene_files import write_scene
 from tests.scenes import Scene, Shape, make_scene, waves
+from tests.sharpened_scenes import waved_cube
 from tests.tiny_networks import CIAOSR, MASA, write_random
 from texsr.flows.atlas_job import AtlasJob
 from texsr.flows.calibration import calibrate
@@ -58,12 +59,7 @@ def masa(tmp_path) -> str:
 
 @pytest.fixture(scope="module")
 def cube() -> Scene:
-    return make_scene(
-        Shape.CUBE,
-        low_tx=48,
-        cameras=orbit(8, size_px=192),
-        color_of=waves(cycles_per_unit=4.0, num_waves=12),
-    )
+    return waved_cube(8, cycles_per_unit=4.0)
 
 
 @pytest.fixture(scope="module")

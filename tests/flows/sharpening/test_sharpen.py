@@ -10,16 +10,15 @@ from PIL import Image
 from tests.scene_cameras import orbit
 from tests.scene_variants import with_decoys, with_noise_behind
 from tests.scenes import Scene, Shape, make_scene
-from tests.sharpened_scenes import read, run, waved_cube
+from tests.sharpened_scenes import read, run
 from texsr.flows.settings import RunSettings
 from texsr.flows.sharpen import Sharpened, build_upscaler, choose_device, sharpen
-from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.errors import SettingsError
 from texsr.pipeline.stages.load import LoadSettings, load_capture
 from texsr.pipeline.stages.measure import measure
 
-SAMPLE = Path(__file__).resolve().parent.parent.parent / "assets" / "sample"
+SAMPLE = Path(__file__).resolve().parents[3] / "assets" / "sample"
 UNSEEN, PHOTO_BACKED = 1, 4
 
 
@@ -29,21 +28,6 @@ def gain_db(scene: Scene, done: Sharpened) -> float:
     gain = measure(done.textures[0], truth, scene.covered, low=low).gain_db
     assert gain is not None
     return gain
-
-
-@pytest.fixture(scope="module")
-def cube() -> Scene:
-    return waved_cube()
-
-
-@pytest.fixture(scope="module")
-def capture(cube, tmp_path_factory) -> Capture:
-    return read(cube, tmp_path_factory.mktemp("cube") / "capture")
-
-
-@pytest.fixture(scope="module")
-def done(capture, tmp_path_factory) -> Sharpened:
-    return run(capture, tmp_path_factory.mktemp("done") / "work")
 
 
 @pytest.fixture(scope="module")

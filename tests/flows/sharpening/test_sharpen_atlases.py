@@ -3,11 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from tests.scenes import Scene
-from tests.sharpened_scenes import read, run, waved_cube
-from texsr.flows.sharpen import Sharpened
+from tests.sharpened_scenes import run
 from texsr.pipeline.capture import Capture
 from texsr.pipeline.color import to_float, to_integer
 from texsr.pipeline.resample import resize
@@ -17,21 +14,6 @@ from texsr.pipeline.stages.measure import measure
 def with_atlas(capture: Capture, stored: np.ndarray) -> Capture:
     atlas = replace(capture.surface.atlases[0], stored=stored)
     return replace(capture, surface=replace(capture.surface, atlases=(atlas,)))
-
-
-@pytest.fixture(scope="module")
-def cube() -> Scene:
-    return waved_cube()
-
-
-@pytest.fixture(scope="module")
-def capture(cube, tmp_path_factory) -> Capture:
-    return read(cube, tmp_path_factory.mktemp("cube") / "capture")
-
-
-@pytest.fixture(scope="module")
-def done(capture, tmp_path_factory) -> Sharpened:
-    return run(capture, tmp_path_factory.mktemp("done") / "work")
 
 
 def test_sixteen_bits_come_out_as_sixteen(cube, capture, done, tmp_path):
