@@ -156,8 +156,8 @@ def _numbered(
     used = used.to(pixel.device).index_fill_(0, pixel.reshape(-1), True)
     chosen = torch.nonzero(used)[:, 0]
     pixel = (torch.cumsum(used, 0) - 1).take(pixel)
-    pixel, twice = _parted(*texels, pixel, len(chosen))
-    chosen = torch.cat([chosen, chosen[twice]])
+    pixel, stands_for = _parted(*texels, pixel, len(chosen))
+    chosen = chosen[stands_for]
     total = share.new_zeros(len(chosen)).scatter_add_(0, pixel.reshape(-1), share.reshape(-1))
     share = share / total.clamp_min(1e-6).take(pixel)
     weights = share.new_tensor(LUMA_WEIGHTS) / 255.0
@@ -169,24 +169,29 @@ def _numbered(
 
 def _parted(
     box: Box, texel: Int64[Tensor, " n"], pixel: Int64[Tensor, "4 n"], count: int
-) -> tuple[Int64[Tensor, "4 n"], Int64[Tensor, " t"]]:
-    """Give pixels that see two places of an atlas, on both sides of a seam, two numbers.
+) -> tuple[Int64[Tensor, "4 n"], Int64[Tensor, " m"]]:
+    """Give pixels that see several places of an atlas, across seams, a number for each of them.
 
-    Whether the other place lies on the same tile must not matter.
+    Whether the other places lie on the same tile must not matter.
 
     Returns:
-        The numbers of pixels, and those that were given another one, which are counted on.
+        The numbers of pixels, and which pixel each number stands for.
     """
-    first = texel.new_full((count,), int(texel[-1]))
-    first = first.scatter_reduce_(0, pixel.reshape(-1), texel.repeat(4), "amin").take(pixel)
-    width = box.shape[1]
-    down = (texel // width - first // width).abs()
-    across = (texel % width - first % width).abs()
-    apart = (down > APART_TEXELS) | (across > APART_TEXELS)
-    twice, number = torch.unique(pixel[apart], return_inverse=True)
-    pixel = pixel.clone()
-    pixel[apart] = count + number
-    return pixel, twice
+    width, texels, numbers = box.shape[1], texel.repeat(4), pixel.flatten().clone()
+    stands_for = torch.arange(count, device=pixel.device)
+    left = torch.arange(len(numbers), device=pixel.device)
+    while len(left):
+        seen, number = texels[left], numbers[left]
+        first = texels.new_full((len(stands_for),), int(texel[-1]))
+        first = first.scatter_reduce_(0, number, seen, "amin").take(number)
+        down = (seen // width - first // width).abs()
+        across = (seen % width - first % width).abs()
+        apart = (down > APART_TEXELS) | (across > APART_TEXELS)
+        left = left[apart]
+        again, number = torch.unique(number[apart], return_inverse=True)
+        numbers[left] = len(stands_for) + number
+        stands_for = torch.cat([stands_for, stands_for[again]])
+    return numbers.view_as(pixel), stands_for
 
 
 def _surrounded(seen: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,28 +74,35 @@ def test_what_is_unseen_too_coarse_or_too_fine_has_no_footprint(truth):
         assert footprints(other, box, unseen + 1, still, SAMPLING, COVERED) is None
 
 
-def test_a_pixel_on_a_seam_counts_for_each_side_as_if_the_other_were_elsewhere(truth):
-    """Two halves of a tile lie side by side on the photo, but far apart on the atlas.
+@pytest.mark.parametrize("num_places", [2, 3, 4])
+@pytest.mark.parametrize("which", [0, 1, -1])
+def test_a_pixel_counts_for_each_of_its_places_as_if_the_others_were_elsewhere(
+    truth, num_places, which
+):
+    """Strips lie side by side on the photo, but far apart on the atlas.
 
-    As on a chart, each goes on a little beyond its border.
+    As on charts, each goes on beyond its borders, so far that some pixels see all of them.
     """
-    gap, half, beyond = 40, 32, 3
-    side = 2 * half + gap
-    image = truth[:, :, : 2 * half, : 2 * half]
-    whole = photo(image, 0.4, (0.3, 0.1))
-    px, weight = torch.zeros(2, side, side), torch.zeros(side, side)
-    px[:, : 2 * half, : half + beyond] = whole.px[:, :, : half + beyond]
-    px[:, : 2 * half, half + gap - beyond :] = whole.px[:, :, half - beyond :]
-    weight[: 2 * half, : half + beyond] = weight[: 2 * half, half + gap - beyond :] = 1.0
-    both = replace(whole, px=px)
-    alone = weight.clone()
-    alone[:, half + beyond :] = 0.0
-    one, two = footprints_of(both, alone), footprints_of(both, weight)
-    plane = torch.rand(side, side, generator=torch.Generator().manual_seed(0))
-    left = two.texel % side < half + beyond
-    here = one.shown(one.over(plane)), two.shown(two.over(plane))[left]
-    torch.testing.assert_close(*here, atol=1e-5, rtol=0)
-    torch.testing.assert_close(one.counted(), two.counted()[left], atol=1e-5, rtol=0)
+    gap, step, long, size = 40, 2, 12, 48
+    wide = num_places * (long + gap) - gap
+    whole = photo(truth[:, :, :size, :size], 0.4, (0.3, 0.1))
+    px, weight = torch.zeros(2, wide, wide), torch.zeros(wide, wide)
+    for place in range(num_places):
+        at, on_photo = place * (long + gap), 10 + place * step
+        px[:, :size, at : at + long] = whole.px[:, :, on_photo : on_photo + long]
+        weight[:size, at : at + long] = 1.0
+    every = replace(whole, px=px)
+    start = range(num_places)[which] * (long + gap)
+    alone = torch.zeros_like(weight)
+    alone[:, start : start + long] = weight[:, start : start + long]
+    one, all_of_them = footprints_of(every, alone), footprints_of(every, weight)
+    plane = torch.rand(wide, wide, generator=torch.Generator().manual_seed(0))
+    column = all_of_them.texel % wide
+    here = (column >= start) & (column < start + long)
+    shown = one.shown(one.over(plane)), all_of_them.shown(all_of_them.over(plane))[here]
+    torch.testing.assert_close(*shown, atol=1e-5, rtol=0)
+    torch.testing.assert_close(one.counted(), all_of_them.counted()[here], atol=1e-5, rtol=0)
+    assert float(one.counted().max()) > 0.9
 
 
 @given(seed=st.integers(0, 99))
